@@ -1,0 +1,175 @@
+/**
+ * What `src/build` makes of a checked file: one model with its settings filled in. Every stored tensor, every token grid, every entry
+ * point as a graph for one instance, and the training plan. All shapes are integers.
+ */
+import type { Span } from "../../dsl/diagnostics/diagnostic.js";
+import type { Dtype } from "../graph/dtype.js";
+import type { Graph } from "../graph/graph.js";
+import type { Shape } from "../graph/shape.js";
+
+export type Setting = number | boolean | string;
+
+/** How a stored tensor starts. Draws are keyed by the seed and the tensor's path. */
+export type Initializer =
+  | { readonly kind: "zeros" }
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "normal"; readonly std: number }
+  /** Uniform in [-bound, bound). */
+  | { readonly kind: "uniform"; readonly bound: number }
+  /** An orthogonal matrix (rows or columns, whichever are fewer, are orthonormal) times gain. */
+  | { readonly kind: "orthogonal"; readonly gain: number }
+  /** Literal numbers, row-major. */
+  | { readonly kind: "values"; readonly values: readonly number[] }
+  /** Parts along a leading layout: `memory.initial()`. Each part is a box of the tensor; what no part covers is zero. */
+  | { readonly kind: "parts"; readonly parts: readonly InitializerPart[] };
+
+export interface InitializerPart {
+  readonly starts: readonly number[];
+  readonly limits: readonly number[];
+  readonly initializer: Initializer;
+}
+
+export interface ParameterSpec {
+  readonly path: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  readonly initializer: Initializer;
+  /** `frozen` weights are stored but never updated. */
+  readonly storage: "param" | "frozen";
+  readonly span: Span;
+}
+
+/** One slot of one interface in the token grid: the tokens `start .. start + count` of every layer. */
+export interface TokenKind {
+  readonly interface: string;
+  readonly slot: string;
+  readonly start: number;
+  readonly count: number;
+  readonly initializer: Initializer;
+}
+
+/** One slot of one site of one layer (all copies, where the layout joins them). */
+export interface SlotPlace {
+  readonly layer: number;
+  /** Path of the adapted module, e.g. `backbone.blocks.0.attn.q`; with several copies, of the first. */
+  readonly site: string;
+  readonly copies: readonly string[];
+  readonly interface: string;
+  readonly slot: string;
+  /** Of one copy. */
+  readonly shape: Shape;
+  readonly start: number;
+  readonly count: number;
+}
+
+export interface TokenGrid {
+  readonly layers: number;
+  readonly tokens: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly kinds: readonly TokenKind[];
+  readonly places: readonly SlotPlace[];
+  /** Numbers in all slots (padding not counted). */
+  readonly numbers: number;
+}
+
+/** `memory = adapt ..` */
+export interface Adaptation {
+  readonly path: string;
+  readonly layout: string;
+  readonly grid: TokenGrid;
+  readonly span: Span;
+}
+
+export interface InputSpec {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+  /** False for arguments marked `shared`. */
+  readonly perInstance: boolean;
+  /** For `int[..24]`: the name of the mask input beside it. */
+  readonly mask?: string;
+  /** True when the type is `memory.tokens`: it may be passed with or without an instance axis. */
+  readonly tokens: boolean;
+}
+
+export interface OutputSpec {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: Shape;
+}
+
+/** A model's `fn`, traced for one instance. Outputs are named `output`, or `output.0`, `output.1` for a tuple. */
+export interface EntryPoint {
+  readonly name: string;
+  readonly inputs: readonly InputSpec[];
+  readonly outputs: readonly OutputSpec[];
+  readonly graph: Graph;
+  readonly span: Span;
+}
+
+export interface OptimizerSpec {
+  readonly kind: "sgd" | "adam" | "adamw";
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}
+
+/** Factor on the learning rate: rises linearly over `warmup` steps, then constant, linear or cosine down to `final` from step `from` (a fraction of all steps). */
+export interface ScheduleSpec {
+  readonly kind: "constant" | "linear" | "cosine";
+  readonly warmup: number;
+  readonly from: number;
+  readonly final: number;
+}
+
+export interface TrainingStage {
+  readonly name: string;
+  readonly on: string;
+  /** Paths of modules or tensors; everything below them is updated. */
+  readonly update: readonly string[];
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  /** Largest global norm of the gradient. */
+  readonly clip?: number;
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly steps: number;
+  /** Decay of the exponential moving average. */
+  readonly ema?: number;
+  /** Name or mixture of data sources, and their weights. */
+  readonly data: readonly { readonly name: string; readonly weight: number }[];
+  /** Filter on columns: keeps rows whose column equals one of the values. */
+  readonly where: readonly { readonly column: string; readonly values: readonly (number | string)[] }[];
+  readonly after?: string;
+  readonly recompute: boolean;
+  readonly span: Span;
+}
+
+export interface EvaluationSpec {
+  readonly name: string;
+  readonly on: string;
+  readonly after?: string;
+  readonly data: readonly { readonly name: string; readonly weight: number }[];
+  readonly batch: number;
+  /** Evaluate every so many steps during the training of `after`; 0: only at its end. */
+  readonly every: number;
+  readonly span: Span;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly file: string;
+  readonly settings: Readonly<Record<string, Setting>>;
+  /** Ordered by path. */
+  readonly parameters: readonly ParameterSpec[];
+  readonly adaptations: readonly Adaptation[];
+  /** Names of all entry points; `entryPoint` traces one on demand (and once). */
+  readonly entryPoints: readonly string[];
+  entryPoint(name: string): EntryPoint;
+  readonly stages: readonly TrainingStage[];
+  readonly evaluations: readonly EvaluationSpec[];
+}

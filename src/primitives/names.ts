@@ -1,0 +1,102 @@
+/**
+ * The primitives of the graph and their attributes. One way to say a thing: elementwise primitives take operands of equal shape
+ * (broadcasting is a node of its own), reductions drop the axes they reduce, contractions are einsums.
+ */
+import type { Dtype } from "../graph/dtype.js";
+import type { Shape } from "../graph/shape.js";
+
+/** Elementwise, one float operand (`not`: bool; `negate`, `absolute`, `sign`: also i32). */
+export type UnaryName =
+  | "negate" | "absolute" | "sign" | "floor" | "exp" | "log" | "sin" | "cos" | "tanh" | "erf" | "sqrt" | "rsqrt" | "logistic" | "not";
+
+/** Elementwise, two operands of one dtype. Integer `divide` and `remainder` floor. Comparisons yield bool; `and`, `or` take bool. */
+export type BinaryName =
+  | "add" | "subtract" | "multiply" | "divide" | "power" | "maximum" | "minimum" | "remainder"
+  | "equal" | "less" | "less_equal" | "and" | "or";
+
+export type ScalarName = "seed" | "step" | "learning_rate" | "row_offset";
+
+/** Axes of a contraction are labelled by small integers; an operand's i-th axis carries label `lhs[i]`. */
+export interface ContractionAttributes {
+  readonly lhs: readonly number[];
+  readonly rhs: readonly number[];
+  /**
+   * Labels of the output. In both operands and here: batch. In one operand and here: rows (lhs) or columns (rhs). In both
+   * operands and not here: reduced. A label in one operand only must be here.
+   */
+  readonly out: readonly number[];
+}
+
+interface StructuredAttributes {
+  // ---- leaves
+  /** A tensor handed in by the caller. `perInstance`: has one value per instance (the batch pass adds the leading axis). */
+  readonly input: { readonly name: string; readonly dtype: Dtype; readonly shape: Shape; readonly perInstance: boolean };
+  /** A stored tensor of the model, by path. */
+  readonly parameter: { readonly path: string; readonly dtype: Dtype; readonly shape: Shape };
+  /** A flat stretch of a memory segment, read and updated by optimiser graphs. `offset` in elements of `dtype` from the segment's start. */
+  readonly range: {
+    readonly name: string;
+    readonly segment: "parameters" | "gradients" | "optimizer";
+    readonly offset: number;
+    readonly dtype: Dtype;
+    readonly shape: Shape;
+  };
+  /** A number that changes between submissions. seed and step: u32 []; learning_rate: f32 []; row_offset: i32 [] (global row of instance 0). */
+  readonly scalar: { readonly name: ScalarName };
+  /** Every element equals `value` (bool: 0 or 1). */
+  readonly constant: { readonly dtype: Dtype; readonly shape: Shape; readonly value: number };
+  /** A small literal tensor, row-major. */
+  readonly table: { readonly dtype: Dtype; readonly shape: Shape; readonly values: readonly number[] };
+  /** i32: the index along `axis`. */
+  readonly iota: { readonly shape: Shape; readonly axis: number };
+  /** i32 []: the instance's row in the global batch; batched: [instances]. */
+  readonly instance_index: Record<string, never>;
+  // ---- random
+  /**
+   * Inputs seed (u32 []), step (u32 []), row (i32 [], batched: [b]). Philox-4x32-10, key (seed, key), counter (element / 4, row, step, 0);
+   * uniform in [0, 1) from the upper 24 bits, normal by Box-Muller. Output shape is `shape`, batched: [b, ...shape].
+   */
+  readonly random: { readonly distribution: "uniform" | "normal"; readonly key: number; readonly shape: Shape };
+  // ---- elementwise with attributes
+  readonly cast: { readonly dtype: Dtype };
+  /** Inputs condition (bool), then, otherwise; equal shapes. */
+  readonly select: Record<string, never>;
+  /** The identity; no gradient passes. */
+  readonly stop_gradient: Record<string, never>;
+  // ---- movement
+  readonly reshape: { readonly shape: Shape };
+  /** Output axis i is input axis permutation[i]. */
+  readonly transpose: { readonly permutation: readonly number[] };
+  /** Input axis i becomes output axis axes[i] (ascending, equal sizes); the other output axes repeat. */
+  readonly broadcast: { readonly shape: Shape; readonly axes: readonly number[] };
+  readonly slice: { readonly starts: readonly number[]; readonly limits: readonly number[]; readonly steps: readonly number[] };
+  /** Zeros (false) before, after and between (`interior`) the elements of each axis. */
+  readonly pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] };
+  /** One or more inputs joined along `axis`. */
+  readonly concat: { readonly axis: number };
+  // ---- reductions (the axes are dropped; ascending)
+  readonly reduce_sum: { readonly axes: readonly number[] };
+  readonly reduce_max: { readonly axes: readonly number[] };
+  readonly reduce_min: { readonly axes: readonly number[] };
+  /** i32, first of equals. */
+  readonly argmax: { readonly axis: number };
+  // ---- products
+  readonly contraction: ContractionAttributes;
+  /**
+   * Inputs q [..., h, n, d], k [..., g, m, d], v [..., g, m, e], and with `masked` a mask (bool [..., h or 1, n, m], true: may attend);
+   * equal leading axes; g divides h. Outputs o [..., h, n, e] and the log of the sum of exponentials [..., h, n]. A row that
+   * may attend nowhere gives zero (and log-sum 0).
+   */
+  readonly attention: { readonly scale: number; readonly masked: boolean };
+  /** Inputs q, k, v, (mask,) o, log-sum, cotangent of o. Outputs the cotangents of q, k, v. */
+  readonly attention_backward: { readonly scale: number; readonly masked: boolean };
+  // ---- by index
+  /** Inputs table [B..., v, rest...], indices i32 [B..., I...] with `batch` leading axes in common; output [B..., I..., rest...]. Indices are clamped. */
+  readonly gather: { readonly batch: number };
+  /** Inputs updates [B..., I..., rest...], indices i32 [B..., I...]; output [B..., size, rest...]: sums of the rows of each index. */
+  readonly scatter_add: { readonly batch: number; readonly size: number };
+}
+
+export type AttributesOf = StructuredAttributes & { readonly [P in UnaryName | BinaryName]: Record<string, never> };
+
+export type PrimitiveName = keyof AttributesOf;

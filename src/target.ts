@@ -1,0 +1,21 @@
+import type { Dtype } from "./graph/dtype.js";
+
+/** A target as data, so that everything builds for a device that is not there. */
+export interface Target {
+  readonly name: string;
+  /** Which code generator prints its kernels. */
+  readonly language: "graph" | "c" | "wgsl" | "cuda";
+  readonly dtypes: readonly Dtype[];
+  /** Number of f32 lanes of a vector register. */
+  readonly vectorWidth: number;
+  /** Threads that run one kernel. */
+  readonly threads: number;
+  readonly limits: {
+    /** Distinct buffers one kernel may bind. */
+    readonly buffersPerKernel: number;
+    readonly bytesPerBinding: number;
+  };
+  readonly cacheBytes: { readonly level1: number; readonly level2: number };
+  /** Whether contraction operands pass through registers when they are packed, so that a prologue costs nothing more. */
+  readonly contractionPrologue: boolean;
+}
