@@ -1,0 +1,34 @@
+import type { Dtype } from "../../src/graph/dtype.js";
+import type { BufferId } from "../../src/kernels/record.js";
+
+/** What a kernel does with a binding; a value changed in place is one binding with `update`. */
+export type BindingAccess = "read" | "write" | "update";
+
+/**
+ * A binding of an emitted kernel: a buffer of the kernel list, or scratch of the emitter's own that lives only between the kernels of
+ * one record (partial sums). Private scratch of different records shares one stretch of memory. Offsets and sizes in bytes, 256-aligned.
+ */
+export type EmittedBinding =
+  | { readonly buffer: BufferId; readonly access: BindingAccess }
+  | {
+      readonly private: { readonly offset: number; readonly bytes: number; readonly dtype: Dtype };
+      readonly access: BindingAccess;
+    };
+
+/** A C kernel as an emitter leaves it, before it has a name and its buffers have places. */
+export interface EmittedKernel {
+  /** One C function named KERNEL, of type weft_kernel. Equal sources are compiled once. */
+  readonly source: string;
+  /** In the order of `arguments->buffers`. */
+  readonly bindings: readonly EmittedBinding[];
+  readonly integers: readonly number[];
+  readonly floats: readonly number[];
+  /** Independent units of work the launch may be cut into. */
+  readonly units: number;
+  /** Rough cost of all units in nanoseconds on one thread. */
+  readonly cost: number;
+}
+
+/** The head of every kernel's C function. */
+export const kernelSignature =
+  "void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *workspace)";
