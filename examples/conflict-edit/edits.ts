@@ -8,17 +8,24 @@ export type Edit = (picture: Float32Array) => Float32Array;
 
 const area = pictureSize * pictureSize;
 
-function mapPixels(picture: Float32Array, change: (rgb: readonly [number, number, number], x: number, y: number) => readonly [number, number, number]): Float32Array {
+function mapPixels(
+  picture: Float32Array,
+  change: (rgb: readonly [number, number, number], x: number, y: number) => readonly [number, number, number],
+): Float32Array {
   const result = new Float32Array(pictureNumbers);
   for (let pixel = 0; pixel < area; pixel++) {
     const rgb = [picture[pixel]!, picture[area + pixel]!, picture[2 * area + pixel]!] as const;
     const changed = change(rgb, pixel % pictureSize, Math.floor(pixel / pictureSize));
-    for (let channel = 0; channel < 3; channel++) result[channel * area + pixel] = Math.min(1, Math.max(0, changed[channel]!));
+    for (let channel = 0; channel < 3; channel++)
+      result[channel * area + pixel] = Math.min(1, Math.max(0, changed[channel]!));
   }
   return result;
 }
 
-const each = (change: (value: number) => number): Edit => (picture) => mapPixels(picture, ([r, g, b]) => [change(r), change(g), change(b)]);
+const each =
+  (change: (value: number) => number): Edit =>
+  (picture) =>
+    mapPixels(picture, ([r, g, b]) => [change(r), change(g), change(b)]);
 
 /** Rec. 601 luma. */
 const luma = (r: number, g: number, b: number): number => 0.299 * r + 0.587 * g + 0.114 * b;
@@ -35,7 +42,9 @@ function convolve(picture: Float32Array, kernel: readonly number[]): Float32Arra
         for (let x = 0; x < pictureSize; x++) {
           let sum = 0;
           for (let tap = -radius; tap <= radius; tap++) {
-            sum += kernel[tap + radius]! * input[channel * area + clampIndex(y + tap * dy) * pictureSize + clampIndex(x + tap * dx)]!;
+            sum +=
+              kernel[tap + radius]! *
+              input[channel * area + clampIndex(y + tap * dy) * pictureSize + clampIndex(x + tap * dx)]!;
           }
           output[channel * area + y * pictureSize + x] = sum;
         }
@@ -48,7 +57,9 @@ function convolve(picture: Float32Array, kernel: readonly number[]): Float32Arra
 
 function gaussian(sigma: number): number[] {
   const radius = Math.ceil(2.5 * sigma);
-  const weights = Array.from({ length: 2 * radius + 1 }, (_, tap) => Math.exp(-((tap - radius) ** 2) / (2 * sigma * sigma)));
+  const weights = Array.from({ length: 2 * radius + 1 }, (_, tap) =>
+    Math.exp(-((tap - radius) ** 2) / (2 * sigma * sigma)),
+  );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);
 }
@@ -76,8 +87,10 @@ export const mosaic: Edit = (picture) => {
     for (let y = 0; y < pictureSize; y += side) {
       for (let x = 0; x < pictureSize; x += side) {
         let sum = 0;
-        for (let j = 0; j < side; j++) for (let i = 0; i < side; i++) sum += picture[channel * area + (y + j) * pictureSize + x + i]!;
-        for (let j = 0; j < side; j++) for (let i = 0; i < side; i++) result[channel * area + (y + j) * pictureSize + x + i] = sum / (side * side);
+        for (let j = 0; j < side; j++)
+          for (let i = 0; i < side; i++) sum += picture[channel * area + (y + j) * pictureSize + x + i]!;
+        for (let j = 0; j < side; j++)
+          for (let i = 0; i < side; i++) result[channel * area + (y + j) * pictureSize + x + i] = sum / (side * side);
       }
     }
   }
@@ -87,7 +100,11 @@ export const mosaic: Edit = (picture) => {
 export const wash: Edit = (picture) =>
   mapPixels(picture, ([r, g, b]) => {
     const grey = luma(r, g, b);
-    return [0.55 + 0.4 * (0.35 * r + 0.65 * grey), 0.55 + 0.4 * (0.35 * g + 0.65 * grey), 0.55 + 0.4 * (0.35 * b + 0.65 * grey)];
+    return [
+      0.55 + 0.4 * (0.35 * r + 0.65 * grey),
+      0.55 + 0.4 * (0.35 * g + 0.65 * grey),
+      0.55 + 0.4 * (0.35 * b + 0.65 * grey),
+    ];
   });
 
 // ------------------------------------------------------------------------ edits that only pretraining sees

@@ -21,7 +21,8 @@ const windowSide = 7;
  */
 export function structuralSimilarity(a: Float32Array, b: Float32Array): number {
   const area = pictureSize * pictureSize;
-  const luma = (picture: Float32Array, pixel: number): number => 0.299 * picture[pixel]! + 0.587 * picture[area + pixel]! + 0.114 * picture[2 * area + pixel]!;
+  const luma = (picture: Float32Array, pixel: number): number =>
+    0.299 * picture[pixel]! + 0.587 * picture[area + pixel]! + 0.114 * picture[2 * area + pixel]!;
   let total = 0;
   let windows = 0;
   const count = windowSide * windowSide;
@@ -45,7 +46,9 @@ export function structuralSimilarity(a: Float32Array, b: Float32Array): number {
       const varianceA = squareA / count - meanA * meanA;
       const varianceB = squareB / count - meanB * meanB;
       const covariance = product / count - meanA * meanB;
-      total += ((2 * meanA * meanB + 1e-4) * (2 * covariance + 9e-4)) / ((meanA * meanA + meanB * meanB + 1e-4) * (varianceA + varianceB + 9e-4));
+      total +=
+        ((2 * meanA * meanB + 1e-4) * (2 * covariance + 9e-4)) /
+        ((meanA * meanA + meanB * meanB + 1e-4) * (varianceA + varianceB + 9e-4));
       windows++;
     }
   }
@@ -67,7 +70,12 @@ export interface WinRate {
  * Share of instances in which `ours` has the smaller error (ties count half), with a 95 % percentile bootstrap interval over clusters: instances
  * of one picture are drawn together, for they are not independent.
  */
-export function pairedWinRate(ours: readonly number[], theirs: readonly number[], clusters: readonly number[], resamples = 1000): WinRate {
+export function pairedWinRate(
+  ours: readonly number[],
+  theirs: readonly number[],
+  clusters: readonly number[],
+  resamples = 1000,
+): WinRate {
   const byCluster = new Map<number, { wins: number; count: number }>();
   ours.forEach((error, index) => {
     const other = theirs[index]!;
@@ -80,8 +88,14 @@ export function pairedWinRate(ours: readonly number[], theirs: readonly number[]
   const rate = (chosen: readonly { wins: number; count: number }[]): number =>
     chosen.reduce((sum, group) => sum + group.wins, 0) / chosen.reduce((sum, group) => sum + group.count, 0);
   const random = generator(12345);
-  const draws = Array.from({ length: resamples }, () => rate(groups.map(() => groups[Math.floor(random() * groups.length)]!))).sort((x, y) => x - y);
-  return { mean: rate(groups), low: draws[Math.floor(0.025 * resamples)]!, high: draws[Math.floor(0.975 * resamples)]! };
+  const draws = Array.from({ length: resamples }, () =>
+    rate(groups.map(() => groups[Math.floor(random() * groups.length)]!)),
+  ).sort((x, y) => x - y);
+  return {
+    mean: rate(groups),
+    low: draws[Math.floor(0.025 * resamples)]!,
+    high: draws[Math.floor(0.975 * resamples)]!,
+  };
 }
 
 /** Seeded uniform numbers in [0, 1) (Mulberry32), so that a report can be made again. */

@@ -48,7 +48,7 @@ export async function loadPictures(folder: string | undefined, warn: (message: s
   }
   if (loaded.length < 20) throw new Error(`only ${loaded.length} readable pictures in ${root}; at least 20 are needed`);
   const pixels = new Float32Array(loaded.length * pictureNumbers);
-  loaded.forEach((row, index) => pixels.set(row.pixels, index * pictureNumbers));
+  for (const [index, row] of loaded.entries()) pixels.set(row.pixels, index * pictureNumbers);
   const names = loaded.map((row) => row.name);
   return { names, pixels, splits: splitByFamily(names, folder === undefined) };
 }
@@ -93,7 +93,9 @@ const people = /^(1f466|1f467|1f468|1f469|1f9d1)$/;
 /** The family of a Twemoji file: what is left of its code points when variations are taken away and all people are one. */
 export function familyOf(name: string): string {
   const codePoints = name.replace(/\.svg$/, "").split("-");
-  const kept = codePoints.filter((point) => !variations.test(point)).map((point) => (people.test(point) ? "person" : point));
+  const kept = codePoints
+    .filter((point) => !variations.test(point))
+    .map((point) => (people.test(point) ? "person" : point));
   return [...new Set(kept)].sort().join("-") || name;
 }
 

@@ -17,16 +17,21 @@ function sourceFiles(folder: string): SourceFile[] {
     .map((name) => {
       const path = join(folder, name);
       const text = readFileSync(join(root, path), "utf8");
-      const imports = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)|(?:^|\n)import\s*["']([^"']+)["']/g)].map(
-        (match) => match[1] ?? match[2] ?? match[3]!,
-      );
+      const imports = [
+        ...text.matchAll(
+          /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)|(?:^|\n)import\s*["']([^"']+)["']/g,
+        ),
+      ].map((match) => match[1] ?? match[2] ?? match[3]!);
       return { path, imports };
     });
 }
 
 /** The road a model travels; a file may import from its own room and from rooms before it. */
 const road: readonly { readonly name: string; readonly holds: (path: string) => boolean }[] = [
-  { name: "dsl/diagnostics, dsl/host.ts", holds: (path) => path.startsWith("dsl/diagnostics/") || path === "dsl/host.ts" },
+  {
+    name: "dsl/diagnostics, dsl/host.ts",
+    holds: (path) => path.startsWith("dsl/diagnostics/") || path === "dsl/host.ts",
+  },
   { name: "dsl/syntax", holds: (path) => path.startsWith("dsl/syntax/") },
   { name: "dsl", holds: (path) => path.startsWith("dsl/") },
   { name: "src", holds: (path) => path.startsWith("src/") && !isRoof(path) },
@@ -44,7 +49,10 @@ const room = (path: string): number => road.findIndex(({ holds }) => holds(path)
 
 /** Rooms that must run in a browser: no Node module, no file system. */
 const withoutNode = (path: string): boolean =>
-  !isRoof(path) && (/^(dsl|src|codegen)\//.test(path) || /^runtime\/(tensors|training|sampling|webgpu|reference)\//.test(path) || path === "runtime/device.ts");
+  !isRoof(path) &&
+  (/^(dsl|src|codegen)\//.test(path) ||
+    /^runtime\/(tensors|training|sampling|webgpu|reference)\//.test(path) ||
+    path === "runtime/device.ts");
 
 describe("the house", () => {
   const files = ["dsl", "src", "codegen", "runtime", "examples"].flatMap(sourceFiles);
@@ -62,7 +70,8 @@ describe("the house", () => {
         if (!imported.startsWith(".")) continue;
         const target = relative(root, normalize(join(root, dirname(path), imported))).replace(/\.js$/, ".ts");
         const [from, to] = [room(path), room(target)];
-        if (from === -1 || to === -1 || to > from) wrong.push(`${path} (${road[from]?.name}) imports ${target} (${road[to]?.name})`);
+        if (from === -1 || to === -1 || to > from)
+          wrong.push(`${path} (${road[from]?.name}) imports ${target} (${road[to]?.name})`);
       }
     }
     assert.deepEqual(wrong, []);
@@ -72,12 +81,18 @@ describe("the house", () => {
     const builtin = new Set(builtinModules);
     const wrong = files
       .filter(({ path }) => withoutNode(path))
-      .flatMap(({ path, imports }) => imports.filter((name) => name.startsWith("node:") || builtin.has(name)).map((name) => `${path} imports ${name}`));
+      .flatMap(({ path, imports }) =>
+        imports
+          .filter((name) => name.startsWith("node:") || builtin.has(name))
+          .map((name) => `${path} imports ${name}`),
+      );
     assert.deepEqual(wrong, []);
   });
 
   it("gives every folder and file a name that says what it holds", () => {
-    const wrong = files.filter(({ path }) => /(^|\/)(utils?|helpers?|common|misc)(\.|\/)/.test(path)).map(({ path }) => path);
+    const wrong = files
+      .filter(({ path }) => /(^|\/)(utils?|helpers?|common|misc)(\.|\/)/.test(path))
+      .map(({ path }) => path);
     assert.deepEqual(wrong, []);
   });
 
