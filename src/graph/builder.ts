@@ -22,7 +22,11 @@ export class GraphBuilder {
   }
 
   /** As `add`, for primitives with several outputs. */
-  addAll<P extends PrimitiveName>(primitive: P, inputs: readonly ValueId[], attributes: AttributesOf[P]): readonly ValueId[] {
+  addAll<P extends PrimitiveName>(
+    primitive: P,
+    inputs: readonly ValueId[],
+    attributes: AttributesOf[P],
+  ): readonly ValueId[] {
     const key = `${primitive}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
     const known = this.#known.get(key);
     if (known) return known;

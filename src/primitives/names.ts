@@ -7,12 +7,36 @@ import type { Shape } from "../graph/shape.js";
 
 /** Elementwise, one float operand (`not`: bool; `negate`, `absolute`, `sign`: also i32). */
 export type UnaryName =
-  | "negate" | "absolute" | "sign" | "floor" | "exp" | "log" | "sin" | "cos" | "tanh" | "erf" | "sqrt" | "rsqrt" | "logistic" | "not";
+  | "negate"
+  | "absolute"
+  | "sign"
+  | "floor"
+  | "exp"
+  | "log"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "erf"
+  | "sqrt"
+  | "rsqrt"
+  | "logistic"
+  | "not";
 
 /** Elementwise, two operands of one dtype. Integer `divide` and `remainder` floor. Comparisons yield bool; `and`, `or` take bool. */
 export type BinaryName =
-  | "add" | "subtract" | "multiply" | "divide" | "power" | "maximum" | "minimum" | "remainder"
-  | "equal" | "less" | "less_equal" | "and" | "or";
+  | "add"
+  | "subtract"
+  | "multiply"
+  | "divide"
+  | "power"
+  | "maximum"
+  | "minimum"
+  | "remainder"
+  | "equal"
+  | "less"
+  | "less_equal"
+  | "and"
+  | "or";
 
 export type ScalarName = "seed" | "step" | "learning_rate" | "row_offset";
 
@@ -30,7 +54,12 @@ export interface ContractionAttributes {
 interface StructuredAttributes {
   // ---- leaves
   /** A tensor handed in by the caller. `perInstance`: has one value per instance (the batch pass adds the leading axis). */
-  readonly input: { readonly name: string; readonly dtype: Dtype; readonly shape: Shape; readonly perInstance: boolean };
+  readonly input: {
+    readonly name: string;
+    readonly dtype: Dtype;
+    readonly shape: Shape;
+    readonly perInstance: boolean;
+  };
   /** A stored tensor of the model, by path. */
   readonly parameter: { readonly path: string; readonly dtype: Dtype; readonly shape: Shape };
   /** A flat stretch of a memory segment, read and updated by optimiser graphs. `offset` in elements of `dtype` from the segment's start. */
@@ -69,9 +98,17 @@ interface StructuredAttributes {
   readonly transpose: { readonly permutation: readonly number[] };
   /** Input axis i becomes output axis axes[i] (ascending, equal sizes); the other output axes repeat. */
   readonly broadcast: { readonly shape: Shape; readonly axes: readonly number[] };
-  readonly slice: { readonly starts: readonly number[]; readonly limits: readonly number[]; readonly steps: readonly number[] };
+  readonly slice: {
+    readonly starts: readonly number[];
+    readonly limits: readonly number[];
+    readonly steps: readonly number[];
+  };
   /** Zeros (false) before, after and between (`interior`) the elements of each axis. */
-  readonly pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] };
+  readonly pad: {
+    readonly low: readonly number[];
+    readonly high: readonly number[];
+    readonly interior: readonly number[];
+  };
   /** One or more inputs joined along `axis`. */
   readonly concat: { readonly axis: number };
   // ---- reductions (the axes are dropped; ascending)
