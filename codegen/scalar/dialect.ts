@@ -36,6 +36,8 @@ export interface Dialect {
   readonly or: string;
   /** Built-in functions of one f32 argument; correctly rounded wherever IEEE arithmetic is. */
   readonly builtin: { readonly sqrt: string; readonly floor: string; readonly absolute: string };
+  /** Upper half of the product of two u32 expressions, where the language has 64-bit integers. */
+  multiplyHigh?(a: string, b: string): string;
   /** A whole function with one expression per local value. */
   define(
     name: string,
@@ -95,6 +97,7 @@ export const cDialect: Dialect = {
   and: "&",
   or: "|",
   builtin: { sqrt: "sqrtf", floor: "floorf", absolute: "fabsf" },
+  multiplyHigh: (a, b) => `(uint32_t)(((uint64_t)${a} * ${b}) >> 32)`,
   define: (name, parameters, result, statements) =>
     [
       `static inline __attribute__((always_inline)) ${cTypes[result]} ${name}(${parameters.map(([parameter, type]) => `${cTypes[type]} ${parameter}`).join(", ")}) {`,
