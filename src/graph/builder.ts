@@ -27,7 +27,7 @@ export class GraphBuilder {
     inputs: readonly ValueId[],
     attributes: AttributesOf[P],
   ): readonly ValueId[] {
-    const key = `${primitive}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
+    const key = `${primitive}|${inputs.join(",")}|${attributesKey(attributes)}`;
     const known = this.#known.get(key);
     if (known) return known;
     const outputTypes = shapeOf(
@@ -63,3 +63,9 @@ export class GraphBuilder {
     return { nodes: this.nodes, types: this.types, outputs: this.#outputs, updates: this.#updates };
   }
 }
+
+/** Equal for equal attributes only: JSON alone takes -0 for 0 and all that is not finite for null. */
+const attributesKey = (attributes: object): string =>
+  JSON.stringify(attributes, (_, value) =>
+    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `${1 / value}/${value}` : value,
+  );

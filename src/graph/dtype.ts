@@ -11,6 +11,9 @@ export const bytesPerElement: Readonly<Record<Dtype, number>> = {
   bool: 1,
 };
 
+/** Whether a word of text names a dtype. */
+export const isDtype = (name: string): name is Dtype => Object.hasOwn(bytesPerElement, name);
+
 export const isFloat = (dtype: Dtype): boolean =>
   dtype === "f32" || dtype === "f16" || dtype === "bf16" || dtype === "f64";
 
