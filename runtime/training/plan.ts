@@ -1,0 +1,82 @@
+import type { Model, ParameterSpec, TrainingStage } from "../../src/build/model.js";
+import { TrainingError } from "./errors.js";
+
+/** The stage and all that it comes after, first things first. Throws TrainingError for unknown names and circles. */
+export function stageChain(model: Model, name: string): TrainingStage[] {
+  const chain: TrainingStage[] = [];
+  for (let next: string | undefined = name; next !== undefined; ) {
+    const stage = model.stages.find((candidate) => candidate.name === next);
+    if (stage === undefined) {
+      const known = model.stages.map((candidate) => candidate.name).join(", ");
+      throw new TrainingError(
+        `Model ${model.name} has no training stage "${next}"`,
+        known === "" ? "write one: train NAME on FUNCTION { .. }" : `its stages are ${known}`,
+      );
+    }
+    if (chain.includes(stage))
+      throw new TrainingError(
+        `Stage "${stage.name}" comes after itself, through ${chain.map((other) => other.name).join(", ")}`,
+      );
+    chain.push(stage);
+    next = stage.after;
+  }
+  return chain.reverse();
+}
+
+/** The parameters that a stage changes, in the model's order. Throws TrainingError when one of its paths has none. */
+export function updatedParameters(model: Model, stage: TrainingStage): ParameterSpec[] {
+  const below = (path: string, top: string): boolean => path === top || path.startsWith(`${top}.`);
+  for (const top of stage.update) {
+    const found = model.parameters.filter(({ path }) => below(path, top));
+    if (found.length === 0)
+      throw new TrainingError(`Stage "${stage.name}" updates "${top}", but no parameter stands there`);
+    if (found.every(({ storage }) => storage === "frozen")) {
+      throw new TrainingError(`Stage "${stage.name}" updates "${top}", but all that stands there is frozen`);
+    }
+  }
+  return model.parameters.filter(
+    ({ path, storage }) => storage === "param" && stage.update.some((top) => below(path, top)),
+  );
+}
+
+/** All that decides a stage's result, as names and values that can be shown. */
+export type StageIdentity = Readonly<Record<string, string>>;
+
+/** What a stage starts from. */
+export interface StageOrigin {
+  readonly seed: number;
+  /** Digest of the result of the stage before. */
+  readonly after?: string;
+  /** Digest of weights from outside. */
+  readonly weights?: string;
+  /** Rows of each data source after filtering. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** Two runs of a stage with equal identities, on equal machines with equally many threads, end with equal bytes. */
+export function stageIdentity(model: Model, stage: TrainingStage, origin: StageOrigin): StageIdentity {
+  const identity: Record<string, string> = { model: model.name, stage: stage.name, seed: String(origin.seed) };
+  for (const [name, value] of Object.entries(model.settings)) identity[`setting ${name}`] = String(value);
+  identity["entry point"] = stage.on;
+  identity.update = stage.update.join(", ");
+  for (const [name, value] of Object.entries(stage.optimizer)) identity[`optimizer ${name}`] = String(value);
+  for (const [name, value] of Object.entries(stage.schedule)) identity[`learning rate ${name}`] = String(value);
+  identity.clip = String(stage.clip ?? "none");
+  identity.batch = String(stage.batch);
+  identity.accumulate = String(stage.accumulate);
+  identity.steps = String(stage.steps);
+  identity.ema = String(stage.ema ?? "none");
+  for (const { name, weight } of stage.data) identity[`data ${name}`] = `weight ${weight}, ${origin.rows[name]} rows`;
+  for (const { column, values } of stage.where) identity[`where ${column}`] = values.join(", ");
+  identity[`result of ${stage.after ?? "no stage"}`] = origin.after ?? "none";
+  identity["weights from outside"] = origin.weights ?? "none";
+  return identity;
+}
+
+/** What differs between a recorded identity and the present one, one line each. */
+export function identityDifferences(recorded: StageIdentity, present: StageIdentity): string[] {
+  const names = new Set([...Object.keys(present), ...Object.keys(recorded)]);
+  return [...names]
+    .filter((name) => recorded[name] !== present[name])
+    .map((name) => `${name}: was ${recorded[name] ?? "absent"}, is now ${present[name] ?? "absent"}`);
+}
