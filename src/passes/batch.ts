@@ -5,8 +5,10 @@ import { broadcastLeading } from "../primitives/operations.js";
 import { primitiveOf } from "../primitives/registry.js";
 
 export interface BatchOptions {
+  /** Inputs that have one value for the whole batch although they are declared per instance: an operator that all instances use. */
+  readonly sharedInputs?: ReadonlySet<string>;
   /** Outputs that are left without an instance axis; what they are made of may not depend on the instance. */
-  readonly shared?: ReadonlySet<string>;
+  readonly sharedOutputs?: ReadonlySet<string>;
 }
 
 /** An output or update that must be the same for all instances, but is not. */
@@ -21,7 +23,7 @@ export class InstanceError extends Error {
  * The graph of one instance as the graph of `size` instances: every value that depends on an input with `perInstance` or on
  * `instance_index` gets a leading axis of `size`; all others are computed once and stay as they are. Inputs that were per instance become plain
  * inputs of shape [size, ...shape]; `instance_index` becomes iota(size) + row_offset. Every output gets the leading axis (one that
- * does not depend on the instance is repeated), except those in `options.shared`; updates never get one.
+ * does not depend on the instance is repeated), except those in `options.sharedOutputs`; updates never get one.
  * Throws InstanceError when a shared output or an update depends on the instance.
  */
 export function batch(graph: Graph, size: number, options: BatchOptions = {}): Graph {
@@ -31,7 +33,7 @@ export function batch(graph: Graph, size: number, options: BatchOptions = {}): G
 
   for (const node of graph.nodes) {
     builder.origin = node.origin;
-    const isBatched = dependsOnInstance(node) || node.inputs.some((input) => batched[input] === 1);
+    const isBatched = isPerInstance(node, options) || node.inputs.some((input) => batched[input] === 1);
     const outputs = isBatched ? batchNode(builder, node, values, batched, size) : copyNode(builder, node, values);
     node.outputs.forEach((output, index) => {
       values[output] = outputs[index]!;
@@ -41,7 +43,7 @@ export function batch(graph: Graph, size: number, options: BatchOptions = {}): G
   builder.origin = undefined;
 
   for (const { name, value } of graph.outputs) {
-    const shared = options.shared?.has(name) ?? false;
+    const shared = options.sharedOutputs?.has(name) ?? false;
     if (shared && batched[value] === 1) throw new InstanceError(name);
     const repeats = !shared && batched[value] === 0;
     builder.output(name, repeats ? broadcastLeading(builder, values[value]!, size) : values[value]!);
@@ -53,11 +55,14 @@ export function batch(graph: Graph, size: number, options: BatchOptions = {}): G
   return builder.finish();
 }
 
-function dependsOnInstance(node: Node): boolean {
-  return node.primitive === "instance_index" || (node.primitive === "input" && node.attributes.perInstance);
+function isPerInstance(node: Node, { sharedInputs }: BatchOptions): boolean {
+  if (node.primitive === "input") return node.attributes.perInstance && !sharedInputs?.has(node.attributes.name);
+  return node.primitive === "instance_index";
 }
 
+/** A node that is the same for all instances. */
 function copyNode(builder: GraphBuilder, node: Node, values: Int32Array): readonly ValueId[] {
+  if (node.primitive === "input") return builder.addAll("input", [], { ...node.attributes, perInstance: false });
   const inputs = node.inputs.map((input) => values[input]!);
   return builder.addAll(node.primitive, inputs, node.attributes);
 }

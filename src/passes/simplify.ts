@@ -1,6 +1,6 @@
 import type { Graph } from "../graph/graph.js";
 import type { Node } from "../graph/node.js";
-import { copyInto, liveNodes, withoutDeadNodes } from "../graph/rewrite.js";
+import { copyInto, liveNodes, rewrite, withoutDeadNodes } from "../graph/rewrite.js";
 import { SimplifyingBuilder } from "./simplify/builder.js";
 import type { RuleTable } from "./simplify/rule.js";
 import { allRules, ruleTable } from "./simplify/rules.js";
@@ -24,6 +24,10 @@ export function simplify(graph: Graph, rules: RuleTable = standardRules): Graph 
   }
   return current;
 }
+
+/** The graph without `stop_gradient`: once gradients are taken, or when none will be, it is the identity. */
+export const removeStopGradient = (graph: Graph): Graph =>
+  rewrite(graph, (node, inputs) => (node.primitive === "stop_gradient" ? inputs : undefined));
 
 function sweep(graph: Graph, rules: RuleTable): { result: Graph; changed: boolean } {
   const builder = new SimplifyingBuilder(rules);
