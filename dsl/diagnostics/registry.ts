@@ -15,12 +15,19 @@ export interface Message<Values extends object> {
   readonly example: string;
 }
 
-export function defineMessage<Values extends object = Record<never, never>>(message: Omit<Message<Values>, "severity"> & { severity?: Severity }): Message<Values> {
+export function defineMessage<Values extends object = Record<never, never>>(
+  message: Omit<Message<Values>, "severity"> & { severity?: Severity },
+): Message<Values> {
   return { severity: "error", ...message };
 }
 
 /** Fills in a message for one place of the source. */
-export function diagnose<Values extends object>(message: Message<Values>, span: Span, values: Values, labels: readonly Label[] = []): Diagnostic {
+export function diagnose<Values extends object>(
+  message: Message<Values>,
+  span: Span,
+  values: Values,
+  labels: readonly Label[] = [],
+): Diagnostic {
   const help = message.help?.(values);
   return {
     code: message.code,

@@ -27,7 +27,12 @@ export interface Import {
   readonly span: Span;
 }
 
-export type Declaration = ModuleDeclaration | InterfaceDeclaration | LayoutDeclaration | ModelDeclaration | FunctionDeclaration;
+export type Declaration =
+  | ModuleDeclaration
+  | InterfaceDeclaration
+  | LayoutDeclaration
+  | ModelDeclaration
+  | FunctionDeclaration;
 
 interface DeclarationBase {
   readonly name: Name;
@@ -301,7 +306,13 @@ export type Expression =
       readonly condition?: Expression;
       readonly span: Span;
     }
-  | { readonly kind: "if"; readonly condition: Expression; readonly then: Block; readonly otherwise?: Block; readonly span: Span }
+  | {
+      readonly kind: "if";
+      readonly condition: Expression;
+      readonly then: Block;
+      readonly otherwise?: Block;
+      readonly span: Span;
+    }
   | { readonly kind: "with"; readonly module: Expression; readonly operator: Expression; readonly span: Span }
   | {
       /** `base with { weight: w }` */
@@ -313,7 +324,11 @@ export type Expression =
   | { readonly kind: "at"; readonly module: Expression; readonly stage: Name; readonly span: Span }
   | {
       readonly kind: "adapt";
-      readonly applications: readonly { readonly sites: SitePattern; readonly interface: Expression; readonly span: Span }[];
+      readonly applications: readonly {
+        readonly sites: SitePattern;
+        readonly interface: Expression;
+        readonly span: Span;
+      }[];
       /** The layout after `as`. */
       readonly layout: Expression;
       readonly ragged: boolean;
@@ -322,9 +337,22 @@ export type Expression =
 
 export type UnaryOperator = "-" | "not";
 export type BinaryOperator =
-  | "+" | "-" | "*" | "/" | "//" | "%" | "@" | "**"
-  | "==" | "!=" | "<" | "<=" | ">" | ">="
-  | "and" | "or";
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "//"
+  | "%"
+  | "@"
+  | "**"
+  | "=="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "and"
+  | "or";
 
 export interface Argument {
   readonly name?: Name;
@@ -334,7 +362,13 @@ export interface Argument {
 
 export type IndexItem =
   | { readonly kind: "at"; readonly value: Expression; readonly span: Span }
-  | { readonly kind: "slice"; readonly start?: Expression; readonly stop?: Expression; readonly step?: Expression; readonly span: Span }
+  | {
+      readonly kind: "slice";
+      readonly start?: Expression;
+      readonly stop?: Expression;
+      readonly step?: Expression;
+      readonly span: Span;
+    }
   /** `...` */
   | { readonly kind: "ellipsis"; readonly span: Span }
   /** `none`: a new axis of size 1. */
