@@ -1,15 +1,13 @@
 import type { InputSpec } from "../../src/build/model.js";
 import { isFloat } from "../../src/graph/dtype.js";
 import { elementCount, formatShape, type Shape } from "../../src/graph/shape.js";
+import { instanceWeightName } from "../../src/passes/weigh-instances.js";
 import type { TensorData } from "../device.js";
 import { allocate, holds } from "../tensors/tensor.js";
 import type { Column, ColumnDtype, DataSource } from "./data.js";
 import { TrainingError } from "./errors.js";
 import type { RowReference } from "./order.js";
 import { fnv1a, word } from "./random.js";
-
-/** Name of the input, f32 [batch], that is 0 for rows that only fill a batch up and 1 for all others. */
-export const instanceWeight = "instance_weight";
 
 /** What an entry point is called: inputs, and for messages its name. */
 export interface EntryInputs {
@@ -19,7 +17,7 @@ export interface EntryInputs {
 
 /** The inputs of one submission. */
 export interface Batch {
-  /** Arguments by name, per instance [batch, ...shape], their masks, and `instance_weight`. */
+  /** Arguments by name, per instance [batch, ...shape], their masks, and `instance_weight`, f32 [batch]: 0 for rows that only fill it up, else 1. */
   readonly inputs: Readonly<Record<string, TensorData>>;
   /** Rows of data in it; the rest of the batch is filled up. */
   readonly instances: number;
@@ -81,7 +79,7 @@ export function bindData(
           for (const input of perInstance) place(input, source, columns, places, inputs);
         }),
       );
-      return { inputs: { ...inputs, [instanceWeight]: weights }, instances: rows.length };
+      return { inputs: { ...inputs, [instanceWeightName]: weights }, instances: rows.length };
     },
   };
 }

@@ -19,7 +19,7 @@ const formatVersion = "1";
 /** Checkpoints that are kept, the newest ones. */
 const kept = 2;
 
-/** All that a stage has changed, between two steps. (Accumulated gradients are zero there.) */
+/** All that a stage has changed, between two steps. (Nothing reads gradients across a step.) */
 export interface StageState {
   /** Steps done. */
   readonly step: number;

@@ -1,6 +1,6 @@
 import { elementCount } from "../../src/graph/shape.js";
 import type { Executable, Submission, TensorData } from "../device.js";
-import type { Batch, DataBinding } from "./binding.js";
+import type { DataBinding } from "./binding.js";
 import type { MixturePart, RowReference } from "./order.js";
 import { prefetch } from "./prefetch.js";
 
@@ -11,9 +11,12 @@ import { prefetch } from "./prefetch.js";
 export const evaluationSeed = 0x5eed;
 
 /** Only the inputs that a program reads: what the compiler found unused is not handed over. */
-export function inputsOf(executable: Executable, batch: Batch): Record<string, TensorData> {
+export function inputsOf(
+  executable: Executable,
+  given: Readonly<Record<string, TensorData>>,
+): Record<string, TensorData> {
   const used = executable.program.inputs.flatMap(({ name }) => {
-    const value = batch.inputs[name];
+    const value = given[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return Object.fromEntries(used);
@@ -51,7 +54,7 @@ export async function evaluate(
     const next = await feed.next();
     if (inFlight.length === 2) await collect();
     const scalars = { seed: evaluationSeed, step: 0, learning_rate: 0, row_offset: offset };
-    const values = executable.submit(inputsOf(executable, next), scalars).read(outputs);
+    const values = executable.submit(inputsOf(executable, next.inputs), scalars).read(outputs);
     values.catch(() => undefined);
     inFlight.push({ rows, values });
     offset += rows.length;

@@ -11,7 +11,7 @@ export const gradientNormOutput = "gradient_norm";
 /** Name of the optimiser state that holds the exponential moving average of the parameters, for stages with `ema`. */
 export const averageState = "average";
 
-/** One number per updated parameter that an optimiser keeps: "momentum", "variance", "average". */
+/** A number that an optimiser keeps beside every number it updates, such as "first_moment" or "average". */
 export interface OptimizerState {
   readonly name: string;
   /** Updated parameters; offsets in bytes from the start of the `optimizer` segment. */
@@ -22,9 +22,10 @@ export interface OptimizerState {
  * What training asks of the compiler: a model's programs on one device. Training has them loaded, binds them to one parameter set, and frees
  * them.
  *
- * Contract of the programs: inputs are the entry point's (perInstance ones [batch, ...shape]) and `instance_weight`, f32 [batch]. Scalars are
- * seed, step (from 0), learning_rate, row_offset. Between steps the `gradients` segment is zero where a stage accumulates: accumulate
- * programs add to it, the step program adds its own part, divides by the stage's `accumulate`, updates, and clears it.
+ * Contract of the programs: inputs are the entry point's (perInstance ones [batch, ...shape]), `instance_weight` (f32 [batch]) and, where a
+ * stage accumulates, `micro_batch` (i32 [], the part of the step, from 0; part 0 forgets what the `gradients` segment held). Scalars are
+ * seed, step (from 0), learning_rate, row_offset (of the part's first row in the step). Inputs that a program does not list are not
+ * handed over.
  */
 export interface TrainingPrograms {
   readonly layout: ParameterLayout;
@@ -38,13 +39,16 @@ export interface TrainingPrograms {
   };
   /** A parameter set of this model, zero until written. */
   parameters(): Promise<ParameterSet>;
-  /** The program of one whole step (or of its last part, when the stage accumulates). Outputs `loss` and `gradient_norm`. */
+  /** The program of one whole step, or of its last part when the stage accumulates. Outputs `loss` and `gradient_norm`. */
   step(stage: TrainingStage): Promise<Executable>;
   /** The program of the other parts of a step. Output `loss`. Asked for only when `stage.accumulate` is above 1. */
   accumulate(stage: TrainingStage): Promise<Executable>;
   /** Where the optimiser keeps its states. */
   states(stage: TrainingStage): readonly OptimizerState[];
-  /** The program of an entry point without updates. Its outputs are the entry point's, [batch, ...shape] or, where no instance enters, [...shape]. */
+  /**
+   * The program of an entry point without updates. Outputs with one number per instance, [batch], or a mean weighted by
+   * `instance_weight`, [], are measured; others are left aside.
+   */
   evaluate(entry: string, batch: number): Promise<Executable>;
 }
 

@@ -49,7 +49,7 @@ export async function readStates(
 
 /**
  * Prepares a set for a stage's next step: the checkpoint's parameters and states, or for a fresh start states of zero and the average
- * at the parameters themselves. Gradients start at zero.
+ * at the parameters themselves.
  */
 export async function writeStageState(
   set: ParameterSet,
@@ -61,7 +61,7 @@ export async function writeStageState(
   if (checkpoint !== undefined) {
     for (const [path, value] of checkpoint.parameters) await set.write(path, value.data);
   }
-  const { optimizer, gradients } = step.program.segments;
+  const { optimizer } = step.program.segments;
   if (optimizer > 0) {
     const segment = new Uint8Array(optimizer);
     const average = checkpoint === undefined ? await readParameters(set, updated) : undefined;
@@ -74,7 +74,6 @@ export async function writeStageState(
     }
     await set.writeSegment("optimizer", segment);
   }
-  if (gradients > 0) await set.writeSegment("gradients", new Uint8Array(gradients));
 }
 
 /** Checks that a step program has room for the states that the compiler says it keeps. */

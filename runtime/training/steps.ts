@@ -1,3 +1,4 @@
+import { microBatchName } from "../../src/optimizers/accumulate.js";
 import type { ScalarName } from "../../src/primitives/names.js";
 import type { Executable, TensorData } from "../device.js";
 import { inputsOf } from "./evaluate.js";
@@ -44,7 +45,8 @@ export function stepParts(
     const batch = await binding.assemble(order.take(index * stage.batch, stage.batch), stage.batch);
     const rate = learningRate(stage.optimizer, stage.schedule, step, stage.steps);
     const scalars = { seed, step, learning_rate: rate, row_offset: part * stage.batch };
-    return { step, isLast, executable, inputs: inputsOf(executable, batch), scalars };
+    const inputs = inputsOf(executable, { ...batch.inputs, [microBatchName]: Int32Array.of(part) });
+    return { step, isLast, executable, inputs, scalars };
   };
   return prefetch(make, first * stage.accumulate, end * stage.accumulate);
 }
