@@ -1,0 +1,26 @@
+import { batch } from "../../src/passes/batch.js";
+import { deduplicate } from "../../src/passes/deduplicate.js";
+import { removeStopGradient, simplify } from "../../src/passes/simplify.js";
+import { randomGraph } from "../graphs/random.js";
+import { assertSameResults, graphCount } from "./agreement.js";
+
+describe("passes that preserve values", () => {
+  const count = graphCount(80);
+
+  it(`simplify and deduplicate leave ${count} random graphs' results as they are`, () => {
+    for (let seed = 0; seed < count; seed++) {
+      const { graph, environment } = randomGraph(seed, { nodes: 25, updates: true });
+      assertSameResults(graph, simplify(graph), environment(), `seed ${seed}, simplified`);
+      assertSameResults(graph, deduplicate(graph), environment(), `seed ${seed}, deduplicated`);
+    }
+  });
+
+  it(`simplify leaves ${count} random batched graphs' results as they are`, () => {
+    for (let seed = 0; seed < count; seed++) {
+      const { graph, instances, batchedEnvironment } = randomGraph(seed, { nodes: 20, perInstance: true });
+      const batched = batch(graph, instances);
+      const simplified = removeStopGradient(simplify(batched));
+      assertSameResults(batched, simplified, batchedEnvironment(), `seed ${seed}`);
+    }
+  });
+});
