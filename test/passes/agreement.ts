@@ -31,6 +31,7 @@ export function assertSameResults(
   const [expected, actual] = [interpret(before, environment), interpret(after, environment)];
   for (const kind of ["outputs", "updates"] as const) {
     assert.deepEqual([...actual[kind].keys()], [...expected[kind].keys()], `${label}: names of ${kind}`);
-    for (const [name, value] of expected[kind]) assertClose(actual[kind].get(name)!, value, `${label}: ${name}`, tolerance);
+    for (const [name, value] of expected[kind])
+      assertClose(actual[kind].get(name)!, value, `${label}: ${name}`, tolerance);
   }
 }
