@@ -19,3 +19,15 @@ export interface Target {
   /** Whether contraction operands pass through registers when they are packed, so that a prologue costs nothing more. */
   readonly contractionPrologue: boolean;
 }
+
+/** The reference interpreter: runs the graph itself, in float64. */
+export const referenceTarget: Target = {
+  name: "reference",
+  language: "graph",
+  dtypes: ["f64", "f32", "i32", "u32", "bool"],
+  vectorWidth: 1,
+  threads: 1,
+  limits: { buffersPerKernel: Number.MAX_SAFE_INTEGER, bytesPerBinding: Number.MAX_SAFE_INTEGER },
+  cacheBytes: { level1: 0, level2: 0 },
+  contractionPrologue: true,
+};

@@ -1,0 +1,17 @@
+import type { Lowered } from "../src/compile.js";
+import { cProgram } from "./c/program.js";
+import { graphProgram } from "./graph/program.js";
+import type { Program } from "./program.js";
+
+/** Turns planned kernel records into a program of the target's language. `key` names source, settings, batch, target and compiler version. */
+export function generateProgram(lowered: Lowered, key: string): Program {
+  switch (lowered.options.target.language) {
+    case "graph":
+      return graphProgram(lowered, key);
+    case "c":
+      return cProgram(lowered, key);
+    case "wgsl":
+    case "cuda":
+      throw new Error(`there is no code generator for ${lowered.options.target.language} yet`);
+  }
+}

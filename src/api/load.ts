@@ -1,0 +1,53 @@
+import { check } from "../../dsl/check/check.js";
+import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
+import type { Host } from "../../dsl/host.js";
+import { buildModel } from "../build/build-model.js";
+import type { Model, Setting } from "../build/model.js";
+import { nodeHost } from "../cli/host.js";
+
+export interface CompileOptions {
+  /** Which model of the file; needed when there are several. */
+  readonly model?: string;
+  /** Compile-time parameters of the model, by name. */
+  readonly settings?: Readonly<Record<string, Setting>>;
+  /** Files, clock and standard library; Node's unless given. */
+  readonly host?: Host;
+}
+
+/** A checked file with one of its models, settings filled in. */
+export interface Compiled {
+  readonly model: Model;
+  /** Texts of all files that were read, by path, for rendering messages and for hashes. */
+  readonly sources: ReadonlyMap<string, string>;
+  readonly warnings: readonly Diagnostic[];
+}
+
+/**
+ * Reads a `.weft` file and everything it imports, checks it, and builds one of its models.
+ * Throws WeftError with all messages when something is wrong; `render` shows them with the lines they speak of (`SourcesError.sources`).
+ */
+export async function compile(path: string, options: CompileOptions = {}): Promise<Compiled> {
+  const host = options.host ?? nodeHost();
+  const { program, diagnostics, sources } = await check(path, host);
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  if (!program || errors.length > 0) throw new SourcesError(diagnostics, sources);
+  try {
+    const model = buildModel(program, {
+      ...(options.model === undefined ? {} : { model: options.model }),
+      ...(options.settings === undefined ? {} : { settings: options.settings }),
+    });
+    return { model, sources, warnings: diagnostics };
+  } catch (error) {
+    throw error instanceof WeftError ? new SourcesError(error.diagnostics, sources) : error;
+  }
+}
+
+/** Messages together with the texts they speak of. */
+export class SourcesError extends WeftError {
+  constructor(
+    diagnostics: readonly Diagnostic[],
+    readonly sources: ReadonlyMap<string, string>,
+  ) {
+    super(diagnostics);
+  }
+}

@@ -1,0 +1,17 @@
+import { generateProgram } from "../../codegen/generate.js";
+import type { Program } from "../../codegen/program.js";
+import { digestText } from "../../runtime/tensors/digest.js";
+import type { Model } from "../build/model.js";
+import { type CompileOptions, lower } from "../compile.js";
+
+/** Bumped when the same source gives another program. */
+const compilerVersion = 1;
+
+/** The program of one entry point for one purpose, batch and target. */
+export function programFor(model: Model, sources: ReadonlyMap<string, string>, entry: string, options: CompileOptions): Program {
+  const { purpose, batch, target, sharedInputs } = options;
+  const key = digestText(
+    JSON.stringify([compilerVersion, [...sources], model.name, model.settings, entry, purpose, batch, target, [...(sharedInputs ?? [])]]),
+  );
+  return generateProgram(lower(model, entry, options), key);
+}
