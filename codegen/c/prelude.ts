@@ -80,4 +80,6 @@ export const cPrelude = [
     ],
     cDialect,
   ),
+  `#pragma omp declare reduction(weft_maximum : float : omp_out = weft_maximum(omp_out, omp_in)) initializer(omp_priv = -INFINITY)
+#pragma omp declare reduction(weft_minimum : float : omp_out = weft_minimum(omp_out, omp_in)) initializer(omp_priv = INFINITY)`,
 ].join("\n\n");

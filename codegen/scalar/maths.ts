@@ -37,7 +37,7 @@ function scaled(
 const expSeries = (r: string) =>
   `1.0f + (${r} + (${r} * ${r}) * ${polynomial(r, ["0.4999999403953552", "0.1666652113199234", "0.04166825860738754", "0.00836866907775402", "0.0013821304310113192"])})`;
 
-/** Below 1 ulp where the result is a normal number (2 with unfused arithmetic). 0 below -104, infinity above 88.73. */
+/** Below 1.1 ulp where the result is a normal number. 0 below -104, infinity above 88.73. */
 export const exp: PortableFunction = {
   name: "weft_exp",
   parameters: [["x", "f32"]],
@@ -71,7 +71,7 @@ const split = (dialect: Dialect): readonly Local[] => [
   ["significand", "f32", "weft_from_bits((moved & 0x007fffffu) + 0x3f3504f3u)"],
 ];
 
-/** Natural logarithm; below 1.5 ulp. log(0) is -infinity, log of a negative number is NaN. */
+/** Natural logarithm; below 1 ulp. log(0) is -infinity, log of a negative number is NaN. */
 export const log: PortableFunction = {
   name: "weft_log",
   parameters: [["x", "f32"]],
@@ -99,7 +99,7 @@ export const log: PortableFunction = {
   }),
 };
 
-/** Sine of `r + quadrant * pi/2` for |r| a little over pi/4: below 1 ulp of the result. */
+/** Sine of `r + quadrant * pi/2` for |r| a little over pi/4: below 1.5 ulp. */
 const quarter: PortableFunction = {
   name: "weft_quarter",
   parameters: [
@@ -140,7 +140,7 @@ const reduced = (dialect: Dialect): readonly Local[] => [
   ],
 ];
 
-/** Below 1.5 ulp for |x| <= 10,000. NaN for an infinite x. */
+/** Below 2.5 ulp for |x| <= 10,000. NaN for an infinite x. */
 export const sin: PortableFunction = {
   name: "weft_sin",
   parameters: [["x", "f32"]],
@@ -182,7 +182,7 @@ export const sinOfTurn: PortableFunction = {
 /** `value` (not negative) with the sign of x, also of zero. */
 const withSign = (value: string) => `weft_from_bits(weft_bits(${value}) | (weft_bits(x) & 0x80000000u))`;
 
-/** Below 2 ulp, also near 0 (polynomial in x below 0.625). */
+/** Below 1.5 ulp, also near 0 (polynomial in x below 0.625). */
 export const tanh: PortableFunction = {
   name: "weft_tanh",
   parameters: [["x", "f32"]],
@@ -204,7 +204,7 @@ export const tanh: PortableFunction = {
   }),
 };
 
-/** Below 2 ulp, also near 0. Below 0.9 a polynomial in x, above 1 - e^-p(x). */
+/** Below 1.5 ulp, also near 0. Below 0.9 a polynomial in x, above 1 - e^-p(x). */
 export const erf: PortableFunction = {
   name: "weft_erf",
   parameters: [["x", "f32"]],
@@ -288,7 +288,7 @@ export const maximum = extremum("weft_maximum", ">");
 export const minimum = extremum("weft_minimum", "<");
 
 /**
- * x^y as 2^(y log2|x|) with log2 in two floats (relative error 2^-30): below 2 ulp where the result is a normal number and |y| < 2^30.
+ * x^y as 2^(y log2|x|) with log2 in two floats (relative error 2^-30): below 3 ulp where the result is a normal number and |y| < 2^30.
  * A negative x needs an integer y; x^0 is 1; 0^y is 0 or infinity. The sign of a zero base is dropped.
  */
 export const power: PortableFunction = {

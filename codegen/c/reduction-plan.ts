@@ -1,0 +1,141 @@
+/** What a reduction kernel does in each walk over its points, the same for both lane schedules. */
+import type { ReductionKernel } from "../../src/kernels/record.js";
+import type { ScalarInstruction } from "../../src/kernels/scalar.js";
+import { valueType } from "../scalar/dialect.js";
+import { operandsOf, reachable } from "../scalar/print.js";
+import type { Space } from "../schedules/space.js";
+import { passesOf, stagesOf } from "../schedules/stages.js";
+import { varyingAlong } from "../schedules/variation.js";
+
+/** One walk over the points of a row: what it folds, and which stores (by number) it writes at every point. */
+export interface Walk {
+  readonly reduces: readonly number[];
+  readonly stores: readonly number[];
+}
+
+export interface ReductionPlan {
+  readonly walks: readonly Walk[];
+  /** Numbers of the stores that are written once per row, after all walks. */
+  readonly rowStores: readonly number[];
+  /** Whether each instruction changes along a reduced dimension. */
+  readonly variesInRow: readonly boolean[];
+}
+
+/** `space` has the reduced dimensions last. */
+export function planReduction(record: ReductionKernel, space: Space): ReductionPlan {
+  const { body, stores } = record;
+  const rows = record.extents.length - record.reduced;
+  const stages = stagesOf(body);
+  const passes = passesOf(
+    body,
+    stores.map((store) => store.value),
+  );
+  const rowStores: number[] = [];
+  const pointStores: number[] = [];
+  for (const [number, store] of stores.entries()) {
+    const perRow = store.access.strides.slice(rows).every((stride) => stride === 0);
+    (perRow ? rowStores : pointStores).push(number);
+  }
+  const walks = passes.map((reduces): Walk => ({ reduces, stores: [] }));
+  if (pointStores.length > 0) {
+    // Stores that need no result of the last walk join it. They cannot join an earlier one: a later walk may read what they overwrite.
+    const last = walks[walks.length - 1];
+    const ready = pointStores.every((number) => stages[stores[number]!.value]! < walks.length);
+    if (last && ready) walks[walks.length - 1] = { reduces: last.reduces, stores: pointStores };
+    else walks.push({ reduces: [], stores: pointStores });
+  }
+  const first = space.extents.length - space.reduced;
+  const dimensions = space.extents.map((_, dimension) => dimension).slice(first);
+  return { walks, rowStores, variesInRow: varyingAlong(body, space, dimensions) };
+}
+
+/** Positions whose values a walk needs at every point. */
+export const wantedBy = (record: ReductionKernel, walk: Walk): readonly number[] => [
+  ...walk.reduces.map((position) => reduceOperand(record.body[position]!)),
+  ...walk.stores.map((number) => record.stores[number]!.value),
+];
+
+function reduceOperand(instruction: ScalarInstruction): number {
+  if (instruction.kind !== "reduce") throw new Error(`a ${instruction.kind} instruction is no reduction`);
+  return instruction.operand;
+}
+
+/** Whether computing it again costs more than keeping it in memory. */
+function expensive(instruction: ScalarInstruction): boolean {
+  switch (instruction.kind) {
+    case "unary":
+      switch (instruction.operation) {
+        case "exp":
+        case "log":
+        case "sin":
+        case "cos":
+        case "tanh":
+        case "erf":
+        case "logistic":
+          return true;
+        default:
+          return false;
+      }
+    case "binary":
+      return instruction.operation === "power";
+    case "random":
+      return true;
+    case "load":
+    case "load_indexed":
+    case "constant":
+    case "index":
+    case "accumulator":
+    case "reduce":
+    case "select":
+    case "cast":
+      return false;
+  }
+}
+
+/**
+ * Values worth keeping between walks: by position, the number of the walk that computes it. Only f32 ones, at most `most`, the last ones
+ * of a body first, because what they need is then not computed again either.
+ */
+export function keptValues(record: ReductionKernel, plan: ReductionPlan, most: number): ReadonlyMap<number, number> {
+  const { body } = record;
+  const kept = new Map<number, number>();
+  const computedIn = new Map<number, number>();
+  for (const [number, walk] of plan.walks.entries()) {
+    const wanted = wantedBy(record, walk);
+    for (let position = body.length - 1; position >= 0; position--) {
+      const instruction = body[position]!;
+      const earlier = computedIn.get(position);
+      if (earlier === undefined || kept.has(position) || kept.size >= most) continue;
+      if (!expensive(instruction) || !plan.variesInRow[position] || valueType(instruction.dtype) !== "f32") continue;
+      const stop = new Map([...kept].map(([at]) => [at, ""]));
+      if (reachable(body, wanted, stop)[position]) kept.set(position, earlier);
+    }
+    const needed = reachable(body, wanted);
+    for (let position = 0; position < body.length; position++) {
+      if (needed[position] && !computedIn.has(position)) computedIn.set(position, number);
+    }
+  }
+  return kept;
+}
+
+/** The values, constant along the row, that the points of a walk read: computed before it, once per row. */
+export function rowOperands(
+  record: ReductionKernel,
+  plan: ReductionPlan,
+  walk: Walk,
+  known: ReadonlyMap<number, string>,
+): readonly number[] {
+  const { body } = record;
+  const wanted = wantedBy(record, walk);
+  const needed = reachable(body, wanted, known);
+  const found = new Set<number>();
+  const consider = (position: number) => {
+    if (!plan.variesInRow[position] && !known.has(position) && body[position]!.kind !== "constant") found.add(position);
+  };
+  for (const position of wanted) consider(position);
+  for (let position = 0; position < body.length; position++) {
+    if (!needed[position] || !plan.variesInRow[position] || known.has(position)) continue;
+    for (const operand of operandsOf(body[position]!)) consider(operand);
+  }
+  return [...found].sort((a, b) => a - b);
+}
