@@ -34,11 +34,6 @@ function outputShape(b: SimplifyingBuilder, [left, right]: readonly [Operand, Op
 }
 
 export const contractionRules: readonly AnyRule[] = [
-  rule("contraction", "x . 0 = 0", (b, inputs, attributes) => {
-    const operands = operandsOf(inputs, attributes);
-    if (!operands.some(({ value }) => b.splat(value) === 0)) return undefined;
-    return b.constant(b.type(inputs[0]).dtype, outputShape(b, operands, attributes.out), 0);
-  }),
   rule("contraction", "transpose(x) . y = x . y with other labels", (b, inputs, attributes) => {
     const operands = operandsOf(inputs, attributes);
     const [left, right] = operands.map((operand) => withoutTranspose(b, operand)) as [Operand, Operand];

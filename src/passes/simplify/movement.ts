@@ -6,8 +6,6 @@ import { broadcast, reshape, transpose } from "../../primitives/operations.js";
 import { readStrided } from "../../primitives/strided.js";
 import { type AnyRule, rule } from "./rule.js";
 
-const isRange = (numbers: readonly number[]): boolean => numbers.every((number, index) => number === index);
-
 export const withoutUnits = (shape: Shape): number[] => shape.filter((size) => size !== 1);
 
 const ordinaryAxes = (shape: Shape): number[] => [...shape.keys()].filter((axis) => shape[axis] !== 1);
@@ -47,7 +45,6 @@ export const movementRules: readonly AnyRule[] = [
   }),
 
   // ---- transpose
-  rule("transpose", "transpose in order = x", (_, [x], { permutation }) => (isRange(permutation) ? x : undefined)),
   rule("transpose", "transpose(constant) = constant", (b, [x], { permutation }) => {
     const value = b.splat(x);
     if (value === undefined) return undefined;
@@ -109,9 +106,6 @@ export const movementRules: readonly AnyRule[] = [
   }),
 
   // ---- broadcast
-  rule("broadcast", "broadcast of nothing = x", (_, [x], { shape, axes }) =>
-    axes.length === shape.length ? x : undefined,
-  ),
   rule("broadcast", "broadcast(constant) = constant", (b, [x], { shape }) => {
     const value = b.splat(x);
     return value === undefined ? undefined : b.constant(b.type(x).dtype, shape, value);
