@@ -1,0 +1,20 @@
+/** How much is spent. Both budgets run the same code on the same model. */
+
+export interface Budget {
+  readonly name: "full" | "short";
+  readonly seeds: readonly number[];
+  readonly objectives: readonly Objective[];
+  /** Steps of pretraining, of every variant, and of every run of the learning-rate sweep (0: the middle rate is taken). */
+  readonly pretrain: number;
+  readonly steps: number;
+  readonly sweep: number;
+  /** Held-out pictures at most; each stands with every task. */
+  readonly pictures: number;
+}
+
+export type Objective = "flow" | "direct";
+
+export const budgets: Readonly<Record<Budget["name"], Budget>> = {
+  full: { name: "full", seeds: [1, 2, 3], objectives: ["direct", "flow"], pretrain: 2400, steps: 1500, sweep: 500, pictures: 150 },
+  short: { name: "short", seeds: [1], objectives: ["direct"], pretrain: 800, steps: 500, sweep: 0, pictures: 40 },
+};
