@@ -168,23 +168,40 @@ export class KernelWriter {
     this.close();
   }
 
-  /** The kernel. */
-  finish(units: number, cost: number): EmittedKernel {
+  /** Where a binding stands in `arguments->buffers`, for runtime functions that are told about it by number. */
+  binding(id: BufferId, access: "read" | "write"): number {
+    return Number(this.buffer(id, access).slice(1));
+  }
+
+  /** Appends numbers that a runtime function reads as one table, and returns where it starts in `arguments->integers`. */
+  table(values: readonly number[]): number {
+    for (const value of values) {
+      if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer argument`);
+    }
+    return this.#integers.push(...values) - values.length;
+  }
+
+  /**
+   * Ends a function of the lines written so far. It takes the arguments in a parameter of that name and sees the bindings and integers
+   * of all that was written with this writer.
+   */
+  takeFunction(signature: string): string {
     const pointers = [...this.#bindings].map(([id, { position, access }]) => {
       const type = storageType(this.dtype(id));
       return access === "read"
         ? `  const ${type} *const b${position} = arguments->buffers[${position}];`
         : `  ${type} *const b${position} = arguments->buffers[${position}];`;
     });
+    const lines = this.#lines.splice(0);
+    return [`${signature} {`, "  const int64_t *const n = arguments->integers;", ...pointers, ...lines, "}", ""].join(
+      "\n",
+    );
+  }
+
+  /** The kernel; `before` is text that stands before its function. */
+  finish(units: number, cost: number, before = ""): EmittedKernel {
     return {
-      source: [
-        `${kernelSignature} {`,
-        "  const int64_t *const n = arguments->integers;",
-        ...pointers,
-        ...this.#lines,
-        "}",
-        "",
-      ].join("\n"),
+      source: before + this.takeFunction(kernelSignature),
       bindings: [...this.#bindings].map(([buffer, { access }]) => ({ buffer, access })),
       integers: this.#integers,
       floats: [],

@@ -103,34 +103,51 @@ export function permuted(space: Space, order: readonly number[]): Space {
  * reduction keeps at least one reduced dimension. The row-major number of a point within the reduced dimensions does not change.
  */
 export function joined(space: Space): Space {
+  const firstReduced = space.extents.length - space.reduced;
+  const groups = space.extents.map((_, dimension) => (dimension >= firstReduced ? 1 : 0));
+  const result = joinedWithin(space, groups);
+  if (space.reduced === 0 || result.space.reduced > 0) return result.space;
+  const last = space.extents.length - 1;
+  return withStrides(space, [...result.space.extents, 1], 1, (form) => [
+    ...result.kept.map((dimension) => form.strides[dimension]!),
+    form.strides[last]!,
+  ]);
+}
+
+/**
+ * The same for dimensions in any number of groups, `groups[d]` being the group of dimension d: only neighbours of one group are joined.
+ * Also gives the groups of the dimensions that are left, and for each of them the (innermost) dimension it came from.
+ */
+export function joinedWithin(
+  space: Space,
+  groups: readonly number[],
+): { readonly space: Space; readonly groups: readonly number[]; readonly kept: readonly number[] } {
   const forms = formsOf(space);
   const firstReduced = space.extents.length - space.reduced;
   /** Runs of dimensions that become one, outermost first. */
-  const runs: { dimensions: number[]; reduced: boolean }[] = [];
+  const runs: number[][] = [];
   for (let dimension = 0; dimension < space.extents.length; dimension++) {
     if (space.extents[dimension] === 1) continue;
-    const reduced = dimension >= firstReduced;
-    const last = runs[runs.length - 1];
+    const run = runs[runs.length - 1];
+    const last = run?.[run.length - 1];
     const joins =
       last !== undefined &&
-      last.reduced === reduced &&
-      forms.every(
-        (form) =>
-          form.strides[last.dimensions[last.dimensions.length - 1]!] ===
-          form.strides[dimension]! * space.extents[dimension]!,
-      );
-    if (joins) last.dimensions.push(dimension);
-    else runs.push({ dimensions: [dimension], reduced });
+      groups[last] === groups[dimension] &&
+      forms.every((form) => form.strides[last] === form.strides[dimension]! * space.extents[dimension]!);
+    if (joins) run!.push(dimension);
+    else runs.push([dimension]);
   }
-  if (space.reduced > 0 && !runs.some((run) => run.reduced)) {
-    runs.push({ dimensions: [space.extents.length - 1], reduced: true });
-  }
-  return withStrides(
-    space,
-    runs.map((run) => run.dimensions.reduce((product, dimension) => product * space.extents[dimension]!, 1)),
-    runs.filter((run) => run.reduced).length,
-    (form) => runs.map((run) => form.strides[run.dimensions[run.dimensions.length - 1]!]!),
-  );
+  const kept = runs.map((run) => run[run.length - 1]!);
+  return {
+    space: withStrides(
+      space,
+      runs.map((run) => run.reduce((product, dimension) => product * space.extents[dimension]!, 1)),
+      kept.filter((dimension) => dimension >= firstReduced).length,
+      (form) => kept.map((dimension) => form.strides[dimension]!),
+    ),
+    groups: kept.map((dimension) => groups[dimension]!),
+    kept,
+  };
 }
 
 /** Puts the row dimensions in the order in which the first store walks memory, so that neighbouring units write neighbouring places. */
