@@ -19,6 +19,9 @@ export interface GrowthLimits {
 /** Numbers nearer than this to a jump of a function (a tie, an integer under floor) are kept away from it. */
 export const margin = 0.01;
 
+/** Magnitude that no float offered to later nodes exceeds. */
+const largest = 4;
+
 /**
  * A graph that grows while its values are computed for every instance, so that a recipe can see whether a primitive is
  * well-conditioned on its operands.
@@ -182,7 +185,13 @@ export class Growth {
     return this.keep(this.builder.add("input", [], { name, dtype, shape, perInstance }));
   }
 
-  /** Offers a value to later nodes. */
+  /** Offers a value to later nodes, floats scaled back into -4..4, so that none overflows or loses its digits. */
+  offer(value: ValueId): ValueId {
+    const magnitude = this.dtype(value) === "f32" ? this.magnitude(value) : 0;
+    if (magnitude <= largest) return this.keep(value);
+    return this.keep(operations.scale(this.builder, value, 2 ** -Math.ceil(Math.log2(magnitude / largest))));
+  }
+
   keep(value: ValueId): ValueId {
     if (!this.values.includes(value)) this.values.push(value);
     return value;

@@ -45,16 +45,6 @@ export interface RandomGraph {
   readonly batchedInputs: ReadonlyMap<string, Float64Array>;
 }
 
-const largest = 4;
-
-/** Scales floats back into -4..4, so that no later node overflows or loses its digits. */
-function tamed(g: Growth, value: ValueId): ValueId {
-  if (g.dtype(value) !== "f32") return value;
-  const magnitude = g.magnitude(value);
-  if (magnitude <= largest) return value;
-  return operations.scale(g.builder, value, 2 ** -Math.ceil(Math.log2(magnitude / largest)));
-}
-
 /** Mean square of every float result, summed. */
 function lossOf(g: Growth, results: readonly ValueId[]): ValueId {
   const { builder } = g;
@@ -87,7 +77,7 @@ export function randomGraph(seed: number, options: RandomGraphOptions = {}): Ran
   for (let made = 0, tries = 0; made < nodes && tries < nodes * 20; tries++) {
     const value = recipes[source.pick(allowed)](g);
     if (value === undefined) continue;
-    g.keep(tamed(g, value));
+    g.offer(value);
     made++;
   }
   const used = new Set(g.builder.nodes.flatMap((node) => node.inputs));

@@ -206,7 +206,7 @@ function attentionInputs(g: Growth): { inputs: ValueId[]; attributes: { scale: n
 const attention: Recipe = (g) => {
   const { inputs, attributes } = attentionInputs(g);
   const [output, logSum] = g.builder.addAll("attention", inputs, attributes);
-  g.keep(logSum!);
+  g.offer(logSum!);
   return output;
 };
 
@@ -215,8 +215,8 @@ const attentionBackward: Recipe = (g) => {
   const outputs = g.builder.addAll("attention", inputs, attributes);
   const cotangent = g.connected(g.shape(outputs[0]!));
   const [dq, dk, dv] = g.builder.addAll("attention_backward", [...inputs, ...outputs, cotangent], attributes);
-  g.keep(dk!);
-  g.keep(dv!);
+  g.offer(dk!);
+  g.offer(dv!);
   return dq;
 };
 
