@@ -81,6 +81,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
   checkCovering(listed, data.length, file);
 
   const entries = new Map(listed);
+  let computed: string | undefined;
   return {
     file,
     metadata,
@@ -97,7 +98,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
         throw error;
       }
     },
-    digest: () => digest(data),
+    digest: () => (computed ??= digest(data)),
   };
 }
 

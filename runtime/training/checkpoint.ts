@@ -77,8 +77,13 @@ export async function saveFinal(
   const path = finalPath(files.folder);
   const bytes = writeSafetensors(parameters, describe(files, "final"), { withDigest: true, file: path });
   await host.writeBytes(path, bytes);
-  for (const { name } of await listCheckpoints(host, files.folder)) await host.remove(`${files.folder}/${name}`);
+  await removeCheckpoints(host, files.folder);
   return path;
+}
+
+/** A finished stage needs none. */
+export async function removeCheckpoints(host: Host, folder: string): Promise<void> {
+  for (const { name } of await listCheckpoints(host, folder)) await host.remove(`${folder}/${name}`);
 }
 
 /**

@@ -48,7 +48,8 @@ export async function readMetrics(host: Host, folder: string): Promise<MetricsLi
 
 function parseLine(line: string): MetricsLine | undefined {
   try {
-    const parsed: unknown = JSON.parse(line);
+    // JSON has no way to write a value that is not finite; it stands there as null.
+    const parsed: unknown = JSON.parse(line, (_, value) => (value === null ? Number.NaN : value));
     const whole =
       typeof parsed === "object" &&
       parsed !== null &&

@@ -1,6 +1,7 @@
 import { checkpointPath, loadCheckpoint } from "./checkpoint.js";
 import { TrainingError } from "./errors.js";
-import type { StagePrograms, StageRun } from "./run-stage.js";
+import type { StagePrograms } from "./programs.js";
+import type { StageRun } from "./run-stage.js";
 import { writeStageState } from "./state.js";
 import { type FinishedStep, stepParts } from "./steps.js";
 

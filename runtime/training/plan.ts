@@ -1,4 +1,5 @@
 import type { Model, ParameterSpec, TrainingStage } from "../../src/build/model.js";
+import { isBelow } from "../../src/build/parameter-layout.js";
 import { TrainingError } from "./errors.js";
 
 /** The stage and all that it comes after, first things first. Throws TrainingError for unknown names and circles. */
@@ -25,18 +26,15 @@ export function stageChain(model: Model, name: string): TrainingStage[] {
 
 /** The parameters that a stage changes, in the model's order. Throws TrainingError when one of its paths has none. */
 export function updatedParameters(model: Model, stage: TrainingStage): ParameterSpec[] {
-  const below = (path: string, top: string): boolean => path === top || path.startsWith(`${top}.`);
   for (const top of stage.update) {
-    const found = model.parameters.filter(({ path }) => below(path, top));
+    const found = model.parameters.filter(({ path }) => isBelow(path, [top]));
     if (found.length === 0)
       throw new TrainingError(`Stage "${stage.name}" updates "${top}", but no parameter stands there`);
     if (found.every(({ storage }) => storage === "frozen")) {
       throw new TrainingError(`Stage "${stage.name}" updates "${top}", but all that stands there is frozen`);
     }
   }
-  return model.parameters.filter(
-    ({ path, storage }) => storage === "param" && stage.update.some((top) => below(path, top)),
-  );
+  return model.parameters.filter(({ path, storage }) => storage === "param" && isBelow(path, stage.update));
 }
 
 /** All that decides a stage's result, as names and values that can be shown. */

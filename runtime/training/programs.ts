@@ -68,3 +68,9 @@ export function statesInOrder(
     places: places.map((place) => ({ ...place, offset: index * layout.bytes + place.offset })),
   }));
 }
+
+/** A stage's programs, loaded. */
+export interface StagePrograms {
+  readonly step: Executable;
+  readonly accumulate?: Executable;
+}

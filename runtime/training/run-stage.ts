@@ -12,10 +12,11 @@ import { evaluate } from "./evaluate.js";
 import type { TrainingReport } from "./events.js";
 import { openMetrics } from "./metrics.js";
 import { explainNonFinite, NonFiniteValue } from "./nonfinite.js";
-import { averageState } from "./programs.js";
+import type { TrainingOptions, TrainingResult } from "./options.js";
+import type { PreparedEvaluation, PreparedStage } from "./prepare.js";
+import { averageState, type StagePrograms } from "./programs.js";
 import { checkStates, readParameters, readStates, writeStageState } from "./state.js";
 import { type FinishedStep, stepPipeline } from "./steps.js";
-import type { PreparedEvaluation, PreparedStage, TrainingOptions, TrainingResult } from "./train.js";
 
 export interface StageRun {
   readonly options: TrainingOptions;
@@ -27,11 +28,6 @@ export interface StageRun {
   readonly restart: () => Promise<void>;
   readonly report: TrainingReport;
   readonly warn: (text: string) => void;
-}
-
-export interface StagePrograms {
-  readonly step: Executable;
-  readonly accumulate?: Executable;
 }
 
 interface LoadedEvaluation extends PreparedEvaluation {

@@ -4,10 +4,9 @@ import type { Executable, TensorData } from "../device.js";
 import { inputsOf } from "./evaluate.js";
 import { trainingOrder } from "./order.js";
 import { prefetch } from "./prefetch.js";
-import { gradientNormOutput, lossOutput } from "./programs.js";
-import type { StagePrograms } from "./run-stage.js";
+import type { PreparedStage } from "./prepare.js";
+import { gradientNormOutput, lossOutput, type StagePrograms } from "./programs.js";
 import { learningRate } from "./schedule.js";
-import type { PreparedStage } from "./train.js";
 
 /** One submission of a step; without accumulation a step has only one. */
 export interface StepPart {

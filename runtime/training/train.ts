@@ -1,69 +1,14 @@
-import type { Host } from "../../dsl/host.js";
-import type { EvaluationSpec, Model, TrainingStage } from "../../src/build/model.js";
-import type { Executable, ParameterSet, TensorData } from "../device.js";
+import type { TrainingStage } from "../../src/build/model.js";
+import type { Executable, ParameterSet } from "../device.js";
 import type { SafetensorsFile } from "../tensors/safetensors.js";
-import { bindData, type DataBinding } from "./binding.js";
-import { finalPath, loadFinal, type StageFiles } from "./checkpoint.js";
-import type { DataSource } from "./data.js";
+import { finalPath, loadFinal, removeCheckpoints } from "./checkpoint.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
-import type { TrainingReport } from "./events.js";
-import { type MixturePart, mixture } from "./order.js";
-import { stageChain, stageIdentity, updatedParameters } from "./plan.js";
-import type { TrainingPrograms } from "./programs.js";
+import type { StageSelection, TrainingOptions, TrainingResult } from "./options.js";
+import { stageChain } from "./plan.js";
+import { prepareEvaluation, prepareStage, stageFiles, stageParts } from "./prepare.js";
 import { runStage } from "./run-stage.js";
 import { writeParameters } from "./state.js";
-
-export interface TrainingOptions {
-  readonly model: Model;
-  /** The stage to reach; those it comes after are trained first, unless the folder holds their results. */
-  readonly stage: string;
-  /** Unsigned, 32 bits. Everything that is drawn follows from it. */
-  readonly seed: number;
-  /** `runs/NAME` */
-  readonly folder: string;
-  readonly host: Host;
-  readonly programs: TrainingPrograms;
-  readonly data: readonly DataSource[];
-  /** Values of arguments marked `shared`. */
-  readonly given?: Readonly<Record<string, TensorData>>;
-  /** Weights from outside, by parameter path; the others start at their initial values. */
-  readonly weights?: SafetensorsFile;
-  /** Save after so many steps or seconds, whichever is first. Default: every 60 seconds. */
-  readonly checkpoint?: { readonly steps?: number; readonly seconds?: number };
-  /** Aborting it ends the run after the current step, with a checkpoint from which it can go on. */
-  readonly signal?: AbortSignal;
-  readonly report?: TrainingReport;
-}
-
-export interface TrainingResult {
-  /** False when the run was stopped by its signal. */
-  readonly finished: boolean;
-  /** The stage that was reached, or in which the run stopped. */
-  readonly stage: string;
-  readonly step: number;
-  /** The stage's result, or the checkpoint. */
-  readonly file: string;
-  /** By name of the evaluation, then by output; those at the end of the stage asked for. Absent when its result was reused. */
-  readonly evaluations: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Holds the parameters as the stage left them; the caller frees it. */
-  readonly parameters: ParameterSet;
-}
-
-/** An evaluation with its data bound. */
-export interface PreparedEvaluation {
-  readonly spec: EvaluationSpec;
-  readonly parts: readonly MixturePart[];
-  readonly binding: DataBinding;
-}
-
-/** A stage with its data bound; all that can be found wrong before the first step has been looked for. */
-export interface PreparedStage {
-  readonly stage: TrainingStage;
-  readonly parts: readonly MixturePart[];
-  readonly binding: DataBinding;
-  readonly evaluations: readonly PreparedEvaluation[];
-}
 
 /**
  * Trains a model up to one stage. An interrupted run, called again with the same options, goes on from its last checkpoint and ends with the
@@ -97,6 +42,8 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
         if (final === undefined)
           throw new TrainingError(`${finalPath(files.folder)} could not be read back after it was written`);
       } else {
+        // Left when a crash came between the result and the removal of its checkpoints.
+        await removeCheckpoints(host, files.folder);
         report({ kind: "reused", stage: next.stage.name, file: final.file });
       }
       results.push(final);
@@ -117,12 +64,6 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
     throw error;
   }
 }
-
-/** What reading a trained model needs; a part of TrainingOptions. */
-export type StageSelection = Pick<
-  TrainingOptions,
-  "model" | "seed" | "folder" | "host" | "programs" | "data" | "given" | "weights" | "report"
->;
 
 /**
  * Writes a model's parameters as a finished stage left them (without a name: as they start). Throws TrainingError when the stage, or one
@@ -168,61 +109,6 @@ export async function runEvaluation(options: StageSelection, name: string): Prom
     executable?.free();
     set.free();
   }
-}
-
-type DataOptions = Pick<TrainingOptions, "model" | "seed" | "data" | "given">;
-
-function sourcesByName(options: DataOptions): Map<string, DataSource> {
-  return new Map(options.data.map((source) => [source.name, source]));
-}
-
-function stageParts(options: DataOptions, stage: TrainingStage): MixturePart[] {
-  return mixture(stage.data, stage.where, sourcesByName(options), `Stage "${stage.name}"`);
-}
-
-function bind(options: DataOptions, entry: string, parts: readonly MixturePart[]): DataBinding {
-  return bindData(
-    options.model.entryPoint(entry),
-    parts.map(({ source }) => source),
-    options.seed,
-    options.given,
-  );
-}
-
-function prepareStage(options: DataOptions, stage: TrainingStage): PreparedStage {
-  const parts = stageParts(options, stage);
-  const evaluations = options.model.evaluations.filter(({ after }) => after === stage.name);
-  return {
-    stage,
-    parts,
-    binding: bind(options, stage.on, parts),
-    evaluations: evaluations.map((spec) => prepareEvaluation(options, spec)),
-  };
-}
-
-function prepareEvaluation(options: DataOptions, spec: EvaluationSpec): PreparedEvaluation {
-  const parts = mixture(spec.data, [], sourcesByName(options), `Evaluation "${spec.name}"`);
-  return { spec, parts, binding: bind(options, spec.on, parts) };
-}
-
-function stageFiles(
-  options: Pick<TrainingOptions, "model" | "seed" | "folder" | "programs" | "weights">,
-  { stage, parts }: Pick<PreparedStage, "stage" | "parts">,
-  previous: SafetensorsFile | undefined,
-): StageFiles {
-  const identity = stageIdentity(options.model, stage, {
-    seed: options.seed,
-    rows: Object.fromEntries(parts.map(({ source, rows }) => [source.name, rows.length])),
-    ...(previous === undefined ? {} : { after: previous.digest() }),
-    ...(options.weights === undefined ? {} : { weights: options.weights.digest() }),
-  });
-  return {
-    folder: `${options.folder}/${stage.name}`,
-    identity,
-    machine: options.programs.identity,
-    updated: updatedParameters(options.model, stage),
-    states: options.programs.states(stage),
-  };
 }
 
 function warnOfUnused(options: TrainingOptions, warn: (text: string) => void): void {
