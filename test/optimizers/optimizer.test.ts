@@ -155,7 +155,7 @@ describe("optimizerGraph", () => {
     stored.get("gradients@0")!.fill(0.25);
     const environment = environmentOf({ stored, scalars: { step: 0, learning_rate: 1 } });
     const { updates } = interpret(graph, environment, (_, tensors) => {
-      for (const { data } of tensors) data.forEach((number, index) => data.fill(Math.fround(number), index, index + 1));
+      for (const { data } of tensors) data.set(Float32Array.from(data));
     });
     const exact = -0.25 / (0.25 + 1e-8);
     const actual = updates.get("parameters@0")!.data[0]!;

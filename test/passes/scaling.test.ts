@@ -35,11 +35,9 @@ function milliseconds(run: () => unknown, repeats: number): number {
   return (performance.now() - start) / repeats;
 }
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
-
 describe("passes grow with the graph", () => {
   const factor = 32;
-  const [few, many] = [passes(6), passes(6 * factor)];
+  const [few, many] = [passes(8), passes(8 * factor)];
 
   for (const [name, small] of few) {
     it(`${name} takes at most 45 times as long for ${factor} times the nodes`, function () {
@@ -47,12 +45,10 @@ describe("passes grow with the graph", () => {
       const large = many.get(name)!;
       milliseconds(small, 40);
       milliseconds(large, 2);
-      const ratios = Array.from({ length: 5 }, () => {
-        const before = milliseconds(small, 12);
-        const time = milliseconds(large, 1);
-        return time / ((before + milliseconds(small, 12)) / 2);
-      });
-      assert.ok(median(ratios) <= 45, `${ratios.map((ratio) => ratio.toFixed(1))}`);
+      // The best of several runs: other processes only ever make a run slower.
+      const times = Array.from({ length: 5 }, () => [milliseconds(small, 8), milliseconds(large, 1)] as const);
+      const [before, after] = [0, 1].map((place) => Math.min(...times.map((pair) => pair[place]!)));
+      assert.ok(after! <= 45 * before!, `${before} ms for the small graph, ${after} ms for the large one`);
     });
   }
 });

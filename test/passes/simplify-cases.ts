@@ -76,6 +76,7 @@ const arithmetic: readonly Case[] = [
     nodes: "parameter constant add broadcast",
   },
   { law: "c + x = x + c", build: (b) => add(b, constant(b, 0), x(b)), nodes: "parameter" },
+  { law: "x + x = x * 2", build: (b) => add(b, x(b), x(b)), nodes: "parameter constant multiply" },
   { law: "x + 0 = x", build: (b) => add(b, x(b), constant(b, 0)), nodes: "parameter" },
   {
     law: "x + -y = x - y",
@@ -483,6 +484,19 @@ const contractions: readonly Case[] = [
     law: "a product that only scales is elementwise",
     build: (b) => b.add("contraction", [x(b, [2, 3]), y(b, [3])], { lhs: [0, 1], rhs: [1], out: [1, 0] }),
     nodes: "parameter parameter transpose broadcast multiply",
+  },
+  {
+    law: "(x * c) . y = (x . y) * c, when that is smaller",
+    build: (b) => matrixProduct(b, multiply(b, x(b, [5, 8]), constant(b, 3, [5, 8])), y(b, [8, 2])),
+    nodes: "parameter parameter contraction constant multiply",
+  },
+  {
+    law: "(x . y) * c = (x * c) . y, when x is a smaller product",
+    build: (b) => {
+      const down = matrixProduct(b, x(b, [5, 8]), y(b, [8, 2]));
+      return multiply(b, matrixProduct(b, down, w(b, [2, 8])), constant(b, 3, [5, 8]));
+    },
+    nodes: "parameter parameter contraction parameter constant multiply contraction",
   },
   {
     law: "labels are numbered as they appear",

@@ -1,7 +1,7 @@
 import type { GraphBuilder } from "../../graph/builder.js";
 import type { ValueId } from "../../graph/node.js";
 import { type Shape, sameShape, type TensorType } from "../../graph/shape.js";
-import { constant, pad, reshape } from "../../primitives/operations.js";
+import { constant, pad, reshape, scale } from "../../primitives/operations.js";
 
 /** The cotangent of `value[starts:limits:steps]`. */
 export interface SliceCotangent {
@@ -35,9 +35,13 @@ export function collectSlices(builder: GraphBuilder, type: TensorType, slices: r
   return reshape(builder, sumOf(builder, parts), type.shape);
 }
 
-/** The sum of one or more values of one type. */
+/** The sum of one or more values of one type; a value that occurs several times is scaled. */
 export function sumOf(builder: GraphBuilder, values: readonly ValueId[]): ValueId {
-  return values.reduce((sum, value) => builder.add("add", [sum, value], {}));
+  const counts = new Map<ValueId, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts]
+    .map(([value, count]) => scale(builder, value, count))
+    .reduce((sum, value) => builder.add("add", [sum, value], {}));
 }
 
 function addEqualSlices(builder: GraphBuilder, slices: readonly SliceCotangent[]): SliceCotangent[] {

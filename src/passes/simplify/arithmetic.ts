@@ -19,6 +19,9 @@ export const arithmeticRules: readonly AnyRule[] = [
   ),
 
   rule("add", "x + 0 = x", (b, [x, y]) => (b.splat(y) === 0 ? x : undefined)),
+  rule("add", "x + x = x * 2", (b, [x, y]) =>
+    x === y ? b.add("multiply", [x, constantLike(b, 2, x)], {}) : undefined,
+  ),
   rule("add", "x + -y = x - y", (b, [x, y]) => {
     const negated = b.producer(y, "negate");
     return negated && b.add("subtract", [x, negated.inputs[0]!], {});

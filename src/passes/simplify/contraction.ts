@@ -1,9 +1,9 @@
 /** Laws of products. A contraction's operands end as plain tensors without unit axes, repeats or transposes: labels say the rest. */
 
 import type { ValueId } from "../../graph/node.js";
-import { type Shape, sameShape } from "../../graph/shape.js";
+import { elementCount, type Shape, sameShape } from "../../graph/shape.js";
 import type { ContractionAttributes } from "../../primitives/names.js";
-import { broadcast, reduceSum, reshape, transpose } from "../../primitives/operations.js";
+import { broadcast, reduceSum, reshape, scale, transpose } from "../../primitives/operations.js";
 import type { SimplifyingBuilder } from "./builder.js";
 import { withoutUnits } from "./movement.js";
 import { type AnyRule, type Operands, rule } from "./rule.js";
@@ -70,6 +70,27 @@ export const contractionRules: readonly AnyRule[] = [
     const scaled = [ordered, broadcast(b, inOrder(b, small, order), b.shape(ordered), axes)];
     return b.add("multiply", left === large ? scaled : scaled.reverse(), {});
   }),
+  rule("contraction", "(x * c) . y = (x . y) * c, when that is smaller", (b, inputs, attributes) => {
+    const shape = outputShape(b, operandsOf(inputs, attributes), attributes.out);
+    const place = inputs.findIndex((input) => scaledBy(b, input) && elementCount(shape) < elementCount(b.shape(input)));
+    if (place < 0) return undefined;
+    const { source, factor } = scaledBy(b, inputs[place]!)!;
+    return scale(b, b.add("contraction", inputs.toSpliced(place, 1, source), attributes), factor);
+  }),
+  rule("multiply", "(x . y) * c = (x * c) . y, when x is a smaller product", (b, [x, y]) => {
+    const factor = b.splat(y);
+    const outer = b.producer(x, "contraction");
+    if (factor === undefined || !outer || !b.usedOnce(x)) return undefined;
+    const place = outer.inputs.findIndex(
+      (input) =>
+        b.producer(input, "contraction") &&
+        b.usedOnce(input) &&
+        elementCount(b.shape(input)) < elementCount(b.shape(x)),
+    );
+    if (place < 0) return undefined;
+    const scaled = scale(b, outer.inputs[place]!, factor);
+    return b.add("contraction", outer.inputs.with(place, scaled), outer.attributes);
+  }),
   rule("contraction", "labels are numbered as they appear", (b, [x, y], { lhs, rhs, out }) => {
     const order = [...new Set([...lhs, ...rhs])];
     if (order.every((label, index) => label === index)) return undefined;
@@ -77,6 +98,13 @@ export const contractionRules: readonly AnyRule[] = [
     return b.add("contraction", [x, y], { lhs: number(lhs), rhs: number(rhs), out: number(out) });
   }),
 ];
+
+/** What a value is a multiple of. */
+function scaledBy(b: SimplifyingBuilder, value: ValueId): { source: ValueId; factor: number } | undefined {
+  const multiple = b.producer(value, "multiply");
+  const factor = multiple && b.splat(multiple.inputs[1]!);
+  return factor === undefined ? undefined : { source: multiple!.inputs[0]!, factor };
+}
 
 function withoutTranspose(b: SimplifyingBuilder, operand: Operand): Operand {
   const inner = b.producer(operand.value, "transpose");
