@@ -1,6 +1,6 @@
 import type { Lowered } from "../src/compile.js";
 import { cProgram } from "./c/program.js";
-import { graphProgram } from "./graph/program.js";
+import { graphProgram } from "./graph-program.js";
 import type { Program } from "./program.js";
 
 /** Turns planned kernel records into a program of the target's language. `key` names source, settings, batch, target and compiler version. */

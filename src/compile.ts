@@ -129,12 +129,15 @@ function leafOfGradient(output: string): string | undefined {
   return output.startsWith(gradientPrefix) ? output.slice(gradientPrefix.length) : undefined;
 }
 
-/** In training, gradients go to their segment; every other output is handed out. */
+/** The path of the stored tensor whose gradient an output is, when it goes to the `gradients` segment: in training. Other outputs are handed out. */
+export function storedGradient(output: string, purpose: Purpose): string | undefined {
+  return purpose.kind === "train" || purpose.kind === "accumulate" ? leafOfGradient(output) : undefined;
+}
+
 function homesOf(graph: Graph, purpose: Purpose): { outputs: ReadonlyMap<string, BufferHome> } {
   const outputs = new Map<string, BufferHome>();
-  if (purpose.kind !== "train" && purpose.kind !== "accumulate") return { outputs };
   for (const { name } of graph.outputs) {
-    const path = leafOfGradient(name);
+    const path = storedGradient(name, purpose);
     if (path !== undefined) outputs.set(name, { segment: "gradients", path });
   }
   return { outputs };
