@@ -22,6 +22,7 @@ export class KernelWriter {
   readonly #lines: string[] = [];
   #depth = 1;
   #names = 0;
+  #scope = "";
 
   constructor(buffers: readonly Buffer[]) {
     this.#buffers = buffers;
@@ -48,11 +49,12 @@ export class KernelWriter {
 
   /** A number that is an argument of the kernel rather than part of its text; one key, one argument. */
   integer(key: string, value: number): string {
-    const known = this.#named.get(key);
+    const scoped = this.#scope + key;
+    const known = this.#named.get(scoped);
     if (known) return known;
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer argument`);
     const name = `n[${this.#integers.push(value) - 1}]`;
-    this.#named.set(key, name);
+    this.#named.set(scoped, name);
     return name;
   }
 
@@ -179,6 +181,11 @@ export class KernelWriter {
       if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer argument`);
     }
     return this.#integers.push(...values) - values.length;
+  }
+
+  /** From here on, keys of integers are those of a function of its own. */
+  startFunction(scope: string): void {
+    this.#scope = `${scope}:`;
   }
 
   /**
