@@ -11,7 +11,7 @@ import {
 } from "../tensors/safetensors.js";
 import type { Tensor } from "../tensors/tensor.js";
 import { TrainingError } from "./errors.js";
-import { identityDifferences, type StageIdentity } from "./plan.js";
+import { identityDifferences, identityOfUse, type StageIdentity } from "./plan.js";
 import type { OptimizerState, TrainingPrograms } from "./programs.js";
 
 const formatVersion = "1";
@@ -146,6 +146,26 @@ export async function loadFinal(
   return file;
 }
 
+/**
+ * A finished stage's result for use, with the seed it was trained with; undefined when there is none. Throws TrainingError for a torn file
+ * and for one that belongs to a model with other settings, names or shapes.
+ */
+export async function loadResult(
+  host: Host,
+  files: Pick<StageFiles, "folder" | "identity" | "updated">,
+): Promise<{ readonly file: SafetensorsFile; readonly seed: number } | undefined> {
+  const path = finalPath(files.folder);
+  if (!(await host.exists(path))) return undefined;
+  const file = await readWhole(host, path);
+  if (file instanceof SafetensorsError) throw new TrainingError(file.message, "remove it and train the stage again");
+  checkFormat(file);
+  const recorded = parseIdentity(file);
+  const differences = identityDifferences(identityOfUse(recorded), identityOfUse(files.identity));
+  if (differences.length > 0) throw differs(file, differences);
+  checkUpdated(file, files.updated);
+  return { file, seed: Number(recorded.seed) };
+}
+
 /** Checks that a result holds the given parameters and no others, in their shapes. */
 function checkUpdated(file: SafetensorsFile, updated: readonly ParameterSpec[]): void {
   for (const spec of updated) readShape(file, spec.path, spec);
@@ -203,19 +223,11 @@ function describe(files: StageFiles, kind: "checkpoint" | "final"): Record<strin
 }
 
 function checkIdentity(file: SafetensorsFile, files: StageFiles, warn: (text: string) => void): void {
+  checkFormat(file);
   const recorded = file.metadata;
-  if (recorded.format !== formatVersion) {
-    throw new TrainingError(
-      `${file.file} has format ${recorded.format ?? "none"}, but this version reads ${formatVersion}`,
-    );
-  }
   const present = describe(files, "checkpoint");
   if (recorded.identity_hash !== present.identity_hash) {
-    const differences = identityDifferences(parseIdentity(file), files.identity);
-    throw new TrainingError(
-      `${file.file} comes from another run:\n${differences.map((line) => `  - ${line}`).join("\n")}`,
-      otherRun,
-    );
+    throw differs(file, identityDifferences(parseIdentity(file), files.identity));
   }
   const changed = (["source", "schedules", "threads"] as const).filter((key) => recorded[key] !== present[key]);
   const words = { source: "the model's file", schedules: "the schedule table", threads: "the number of threads" };
@@ -224,6 +236,19 @@ function checkIdentity(file: SafetensorsFile, files: StageFiles, warn: (text: st
       `${file.file} was written before ${changed.map((key) => words[key]).join(" and ")} changed; results may differ from those of an unbroken run`,
     );
   }
+}
+
+function checkFormat(file: SafetensorsFile): void {
+  const { format } = file.metadata;
+  if (format === formatVersion) return;
+  throw new TrainingError(`${file.file} has format ${format ?? "none"}, but this version reads ${formatVersion}`);
+}
+
+function differs(file: SafetensorsFile, differences: readonly string[]): TrainingError {
+  return new TrainingError(
+    `${file.file} comes from another run:\n${differences.map((line) => `  - ${line}`).join("\n")}`,
+    otherRun,
+  );
 }
 
 function parseIdentity(file: SafetensorsFile): StageIdentity {

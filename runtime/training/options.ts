@@ -36,14 +36,15 @@ export interface TrainingResult {
   readonly step: number;
   /** The stage's result, or the checkpoint. */
   readonly file: string;
-  /** By name of the evaluation, then by output; those at the end of the stage asked for. Absent when its result was reused. */
+  /** By name of the evaluation, then by output; those at the end of the stage asked for. Empty when its result was reused. */
   readonly evaluations: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Holds the parameters as the stage left them; the caller frees it. */
   readonly parameters: ParameterSet;
 }
 
-/** What reading a trained model needs; a part of TrainingOptions. */
-export type StageSelection = Pick<
-  TrainingOptions,
-  "model" | "seed" | "folder" | "host" | "programs" | "data" | "given" | "weights" | "report"
->;
+/** What finding a trained model's numbers needs; TrainingOptions do. */
+export type StageSelection = Pick<TrainingOptions, "model" | "seed" | "folder" | "host" | "weights"> &
+  Partial<TrainingOptions>;
+
+/** What evaluating a trained model needs; TrainingOptions do. */
+export type EvaluationSelection = StageSelection & Pick<TrainingOptions, "programs" | "data">;

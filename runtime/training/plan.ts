@@ -78,3 +78,10 @@ export function identityDifferences(recorded: StageIdentity, present: StageIdent
     .filter((name) => recorded[name] !== present[name])
     .map((name) => `${name}: was ${recorded[name] ?? "absent"}, is now ${present[name] ?? "absent"}`);
 }
+
+/** What of an identity must agree when a finished stage is only used: not how it was trained, but what its numbers belong to. */
+export function identityOfUse(identity: StageIdentity): StageIdentity {
+  return Object.fromEntries(
+    Object.entries(identity).filter(([name]) => /^(model$|setting |result of |weights from outside$)/.test(name)),
+  );
+}

@@ -28,7 +28,7 @@ function sourcesByName(options: DataOptions): Map<string, DataSource> {
   return new Map(options.data.map((source) => [source.name, source]));
 }
 
-export function stageParts(options: DataOptions, stage: TrainingStage): MixturePart[] {
+function stageParts(options: DataOptions, stage: TrainingStage): MixturePart[] {
   return mixture(stage.data, stage.where, sourcesByName(options), `Stage "${stage.name}"`);
 }
 
@@ -65,17 +65,26 @@ export function stageFiles(
   { stage, parts }: Pick<PreparedStage, "stage" | "parts">,
   previous: SafetensorsFile | undefined,
 ): StageFiles {
+  const rows = Object.fromEntries(parts.map(({ source, rows }) => [source.name, rows.length]));
+  return {
+    ...resultFiles(options, stage, previous, rows),
+    machine: options.programs.identity,
+    states: options.programs.states(stage),
+  };
+}
+
+/** What a finished stage's result must agree with when it is used. */
+export function resultFiles(
+  options: Pick<TrainingOptions, "model" | "seed" | "folder" | "weights">,
+  stage: TrainingStage,
+  previous: SafetensorsFile | undefined,
+  rows: Readonly<Record<string, number>> = {},
+): Pick<StageFiles, "folder" | "identity" | "updated"> {
   const identity = stageIdentity(options.model, stage, {
     seed: options.seed,
-    rows: Object.fromEntries(parts.map(({ source, rows }) => [source.name, rows.length])),
+    rows,
     ...(previous === undefined ? {} : { after: previous.digest() }),
     ...(options.weights === undefined ? {} : { weights: options.weights.digest() }),
   });
-  return {
-    folder: `${options.folder}/${stage.name}`,
-    identity,
-    machine: options.programs.identity,
-    updated: updatedParameters(options.model, stage),
-    states: options.programs.states(stage),
-  };
+  return { folder: `${options.folder}/${stage.name}`, identity, updated: updatedParameters(options.model, stage) };
 }

@@ -1,12 +1,12 @@
 import type { TrainingStage } from "../../src/build/model.js";
 import type { Executable, ParameterSet } from "../device.js";
 import type { SafetensorsFile } from "../tensors/safetensors.js";
-import { finalPath, loadFinal, removeCheckpoints } from "./checkpoint.js";
+import { finalPath, loadFinal, loadResult, removeCheckpoints } from "./checkpoint.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
-import type { StageSelection, TrainingOptions, TrainingResult } from "./options.js";
+import type { EvaluationSelection, StageSelection, TrainingOptions, TrainingResult } from "./options.js";
 import { stageChain } from "./plan.js";
-import { prepareEvaluation, prepareStage, stageFiles, stageParts } from "./prepare.js";
+import { prepareEvaluation, prepareStage, resultFiles, stageFiles } from "./prepare.js";
 import { runStage } from "./run-stage.js";
 import { writeParameters } from "./state.js";
 
@@ -66,29 +66,28 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
 }
 
 /**
- * Writes a model's parameters as a finished stage left them (without a name: as they start). Throws TrainingError when the stage, or one
- * before it, has not been trained in this folder.
+ * Writes a model's parameters as a finished stage left them; those that no stage trained start as the run's seed says. Without a stage,
+ * all stand as they start from `options.seed`. Throws TrainingError when the stage, or one before it, has not been trained in this
+ * folder, or with other settings.
  */
 export async function loadStage(options: StageSelection, stage: string | undefined, set: ParameterSet): Promise<void> {
-  const warn = (text: string): void => options.report?.({ kind: "warning", text });
   const results: SafetensorsFile[] = options.weights === undefined ? [] : [options.weights];
+  let seed = options.seed;
   let previous: SafetensorsFile | undefined;
   for (const next of stage === undefined ? [] : stageChain(options.model, stage)) {
-    const files = stageFiles(options, { stage: next, parts: stageParts(options, next) }, previous);
-    previous = await loadFinal(options.host, files, warn);
-    if (previous === undefined) {
-      throw new TrainingError(
-        `Stage "${next.name}" has not been trained in ${options.folder}`,
-        `train it first: stage ${next.name}`,
-      );
+    const result = await loadResult(options.host, resultFiles(options, next, previous));
+    if (result === undefined) {
+      throw new TrainingError(`Stage "${next.name}" has not been trained in ${options.folder}`, "train it first");
     }
-    results.push(previous);
+    seed = result.seed;
+    previous = result.file;
+    results.push(result.file);
   }
-  await writeParameters(set, options.model.parameters, options.seed, results);
+  await writeParameters(set, options.model.parameters, seed, results);
 }
 
 /** Runs one of a model's evaluations on what its stage left; the mean of every output. */
-export async function runEvaluation(options: StageSelection, name: string): Promise<Record<string, number>> {
+export async function runEvaluation(options: EvaluationSelection, name: string): Promise<Record<string, number>> {
   const spec = options.model.evaluations.find((candidate) => candidate.name === name);
   if (spec === undefined) {
     const known = options.model.evaluations.map((candidate) => candidate.name).join(", ");

@@ -216,6 +216,22 @@ describe("stages that come after one another", () => {
     await assert.rejects(loadStage(options, "shift", set), /Stage "shift" has not been trained in runs\/test/);
   });
 
+  it("loads a finished stage without its data or its seed, but only into the model it belongs to", async () => {
+    const options = setup(model);
+    const trained = await train({ ...options, stage: "base" });
+    const set = await options.programs.parameters();
+    await loadStage({ ...options, seed: 0, data: [] }, "base", set);
+    for (const { path } of model.parameters)
+      assert.deepEqual(await set.read(path), await trained.parameters.read(path));
+    await assert.rejects(
+      loadStage({ ...options, model: { ...model, settings: { features: 9 } } }, "base", set),
+      /base\/final\.safetensors comes from another run:\n {2}- setting features: was 3, is now 9\n {2}help/,
+    );
+    const path = `${folder}/base/final.safetensors`;
+    options.host.files.set(path, options.host.files.get(path)!.subarray(0, 100));
+    await assert.rejects(loadStage(options, "base", set), /ends inside its header.*\n {2}help: remove it and train/);
+  });
+
   it("names unknown stages, circles, and paths that hold nothing to train", async () => {
     const rejects = (changed: Model, stage: string, message: RegExp) =>
       assert.rejects(train({ ...setup(changed), stage }), message);
