@@ -18,14 +18,14 @@ export type RewriteRule = (
 
 /** Nodes that the roots need, as flags by place in `graph.nodes`. O(n). */
 export function liveNodes(graph: Graph, roots: Roots = graph): boolean[] {
-  const needed: boolean[] = [];
-  for (const { value } of [...roots.outputs, ...roots.updates]) needed[value] = true;
+  const needed = new Uint8Array(graph.types.length);
+  for (const { value } of [...roots.outputs, ...roots.updates]) needed[value] = 1;
   const live = new Array<boolean>(graph.nodes.length).fill(false);
   for (let place = graph.nodes.length - 1; place >= 0; place--) {
     const node = graph.nodes[place]!;
     if (!node.outputs.some((output) => needed[output])) continue;
     live[place] = true;
-    for (const input of node.inputs) needed[input] = true;
+    for (const input of node.inputs) needed[input] = 1;
   }
   return live;
 }
