@@ -22,7 +22,10 @@ export type UnaryName =
   | "logistic"
   | "not";
 
-/** Elementwise, two operands of one dtype. Integer `divide` and `remainder` floor. Comparisons yield bool; `and`, `or` take bool. */
+/**
+ * Elementwise, two operands of one dtype. Integer `divide` floors, so does `remainder` (the sign is the divisor's; floats too).
+ * Integers wrap to 32 bits. Comparisons yield bool; `and`, `or` take bool.
+ */
 export type BinaryName =
   | "add"
   | "subtract"
@@ -87,6 +90,7 @@ interface StructuredAttributes {
    */
   readonly random: { readonly distribution: "uniform" | "normal"; readonly key: number; readonly shape: Shape };
   // ---- elementwise with attributes
+  /** Floats to integers drop the fraction and saturate (NaN: 0); i32 and u32 exchange bits; not 0 is true. */
   readonly cast: { readonly dtype: Dtype };
   /** Inputs condition (bool), then, otherwise; equal shapes. */
   readonly select: Record<string, never>;
@@ -130,7 +134,7 @@ interface StructuredAttributes {
   // ---- by index
   /** Inputs table [B..., v, rest...], indices i32 [B..., I...] with `batch` leading axes in common; output [B..., I..., rest...]. Indices are clamped. */
   readonly gather: { readonly batch: number };
-  /** Inputs updates [B..., I..., rest...], indices i32 [B..., I...]; output [B..., size, rest...]: sums of the rows of each index. */
+  /** Inputs updates [B..., I..., rest...], indices i32 [B..., I...]; output [B..., size, rest...]: sums of the rows of each index. Indices are clamped. */
   readonly scatter_add: { readonly batch: number; readonly size: number };
 }
 

@@ -261,8 +261,9 @@ const random: Recipe = (g) => {
 
 const range: Recipe = (g) => {
   const shape = g.randomShape(1, 1);
-  const offset = g.source.integer(0, 3) * 64;
-  const segment = g.source.pick(["parameters", "gradients", "optimizer"] as const);
+  // No two ranges overlap, and none lies on a parameter.
+  const offset = g.stored.size * 64;
+  const segment = g.source.pick(["gradients", "optimizer"] as const);
   const name = `range${g.stored.size}`;
   g.stored.set(name, g.source.numbers(elementCount(shape), -2, 2));
   return g.builder.add("range", [], { name, segment, offset, dtype: "f32", shape });
