@@ -68,7 +68,7 @@ export const syntaxMessages = {
     code: "W111",
     text: () => "`...` may only be the first axis of a shape",
     help: () => "Write it first, as in `[..., n, d]`; it stands for any number of leading axes.",
-    example: "fn same(x: [n, ...]) -> [n, ...] { x }\n",
+    example: "fn same(x: [n, ...]) -> [n] { x }\n",
   }),
   strayDoc: defineMessage({
     code: "W112",
