@@ -1,6 +1,10 @@
 import { batch } from "../../src/passes/batch.js";
 import { deduplicate } from "../../src/passes/deduplicate.js";
+import { differentiate } from "../../src/passes/differentiate.js";
+import { leafValues } from "../../src/passes/leaves.js";
 import { removeStopGradient, simplify } from "../../src/passes/simplify.js";
+import type { PrimitiveName } from "../../src/primitives/names.js";
+import { primitives } from "../../src/primitives/registry.js";
 import { randomGraph } from "../graphs/random.js";
 import { assertSameResults, graphCount } from "./agreement.js";
 
@@ -21,6 +25,22 @@ describe("passes that preserve values", () => {
       const batched = batch(graph, instances);
       const simplified = removeStopGradient(simplify(batched));
       assertSameResults(batched, simplified, batchedEnvironment(), `seed ${seed}`);
+    }
+  });
+
+  it(`simplify leaves the gradients of ${count} random batched graphs as they are`, () => {
+    const differentiable = (Object.keys(primitives) as PrimitiveName[]).filter((name) => name !== "attention_backward");
+    for (let seed = 0; seed < count; seed++) {
+      const options = { nodes: 20, perInstance: true, primitives: differentiable };
+      const { graph, instances, batchedEnvironment } = randomGraph(seed, options);
+      const batched = batch(graph, instances);
+      const floats = [...leafValues(batched)].filter(([, value]) => batched.types[value]!.dtype === "f32");
+      const gradients = differentiate(batched, {
+        outputs: [{ name: "loss", cotangent: "one" }],
+        withRespectTo: floats.map(([name]) => name),
+      });
+      const simplified = simplify(removeStopGradient(gradients));
+      assertSameResults(gradients, simplified, batchedEnvironment(), `seed ${seed}`);
     }
   });
 });
