@@ -57,7 +57,7 @@ WEFT_INLINE int64_t weft_least(int64_t a, int64_t b) { return a < b ? a : b; }`;
 
 /** Text before the kernels: the runtime's header, the foundations, and all portable functions (unused ones cost nothing). */
 export const cPrelude = [
-  '#include <math.h>\n#include <stdint.h>\n#include "weft.h"',
+  '#include <math.h>\n#include <stdint.h>\n#include "contraction.h"\n#include "weft.h"',
   foundations,
   printFunctions(
     [

@@ -1,0 +1,22 @@
+/** One emitter per archetype. */
+import type { Buffer, KernelRecord } from "../../src/kernels/record.js";
+import { emitContraction } from "./contraction.js";
+import { emitElementwise } from "./elementwise.js";
+import type { EmittedKernel } from "./emitted.js";
+import { emitReduction } from "./reduction.js";
+
+/** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
+export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[] {
+  switch (record.archetype) {
+    case "elementwise":
+      return emitElementwise(record, buffers);
+    case "reduction":
+      return emitReduction(record, buffers);
+    case "contraction":
+      return emitContraction(record, buffers);
+    case "attention":
+    case "attention_backward":
+    case "scatter_add":
+      throw new Error(`no emitter for ${record.archetype}`);
+  }
+}
