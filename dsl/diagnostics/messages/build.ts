@@ -1,2 +1,7 @@
 /** Messages of `src/build`: what shows only when a model's sizes are known. Codes W3xx. */
-export const buildMessages = {};
+import { adaptMessages } from "./build/adapt.js";
+import { modelMessages } from "./build/model.js";
+import { shapeMessages } from "./build/shapes.js";
+import { valueMessages } from "./build/values.js";
+
+export const buildMessages = { ...valueMessages, ...shapeMessages, ...adaptMessages, ...modelMessages };

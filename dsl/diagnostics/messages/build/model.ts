@@ -1,0 +1,81 @@
+/** Models, their settings, entry points and training plans. */
+import { defineMessage } from "../../registry.js";
+import { listed } from "./listed.js";
+
+const trained = (entries: string, more = ""): string =>
+  `module Gain() {\n  param gain: [4] = ones()\n  frozen offset: [4] = zeros()\n  forward(x: [4]) -> [4] { x * gain + offset }\n}\nmodel M() {\n  gain = Gain()\n  fn loss(x: [4]) -> [] { sum(gain(x)) }\n  fn wide(x: [4]) -> [4] { gain(x) }\n  train a on loss { ${entries} }\n${more}}\n`;
+const plain = "update: [gain], optimizer: sgd(0.1)";
+
+export const modelMessages = {
+  noModel: defineMessage<{ name: string | undefined; known: readonly string[] }>({
+    code: "W380",
+    text: ({ name }) => (name === undefined ? "this file has no model" : `this file has no model \`${name}\``),
+    help: ({ known }) => (known.length === 0 ? "Add `model Name() { .. }`." : `It has ${listed(known)}.`),
+    example: "fn double(x: [n]) -> [n] { 2 * x }\n",
+  }),
+  severalModels: defineMessage<{ known: readonly string[] }>({
+    code: "W381",
+    text: ({ known }) => `this file has several models: ${listed(known)}`,
+    help: () => "Say which one to build.",
+    example: "model A() { fn f(x: [2]) -> [2] { x } }\nmodel B() { fn f(x: [2]) -> [2] { x } }\n",
+  }),
+  unknownSetting: defineMessage<{ name: string; known: readonly string[] }>({
+    code: "W382",
+    text: ({ name }) => `the model has no parameter \`${name}\``,
+    help: ({ known }) => (known.length === 0 ? "It has none." : `It has ${listed(known)}.`),
+    example: "model M(dim: int = 2) { fn f(x: [dim]) -> [dim] { x } }\n",
+  }),
+  unsetSetting: defineMessage<{ name: string }>({
+    code: "W383",
+    text: ({ name }) => `\`${name}\` has no default, so it must be set`,
+    example: "model M(dim: int) { fn f(x: [dim]) -> [dim] { x } }\n",
+  }),
+  badSetting: defineMessage<{ name: string; kind: string; given: string }>({
+    code: "W384",
+    text: ({ name, kind, given }) => `\`${name}\` is ${kind === "int" ? "an" : "a"} ${kind}, but it is set to ${given}`,
+    example: "model M(dim: int = 2) { fn f(x: [dim]) -> [dim] { x } }\n",
+  }),
+  inputSize: defineMessage<{ name: string; type: string }>({
+    code: "W385",
+    text: ({ name, type }) => `\`${name}\` of an entry point is ${type}: all its sizes must be known`,
+    help: () => "Use ints or parameters of the model; columns of varying length are `int[..24]`.",
+    example: "model M() { fn f(x: [n]) -> [n] { x } }\n",
+  }),
+  entryResult: defineMessage<{ name: string; found: string }>({
+    code: "W386",
+    text: ({ name, found }) => `${name} must give tensors, but it gives ${found}`,
+    example: 'model M() {\n  fn f(x: [2]) { "done" }\n}\n',
+  }),
+  missingKey: defineMessage<{ key: string; stage: string }>({
+    code: "W388",
+    text: ({ key, stage }) => `stage \`${stage}\` does not say its \`${key}\``,
+    example: trained("update: [gain]"),
+  }),
+  badPlanValue: defineMessage<{ key: string; expected: string; found: string }>({
+    code: "W389",
+    text: ({ key, expected, found }) => `\`${key}\` must be ${expected}, but it is ${found}`,
+    example: trained(`${plain}, batch: 0`),
+  }),
+  notAnEntryPoint: defineMessage<{ name: string; known: readonly string[] }>({
+    code: "W390",
+    text: ({ name }) => `\`${name}\` is not an entry point`,
+    help: ({ known }) => `Entry points are the functions whose arguments are all tensors: ${listed(known)}.`,
+    example: trained(
+      plain,
+      "  fn with_net(net: Gain, x: [4]) -> [] { sum(net(x)) }\n  train b on with_net { update: [gain], optimizer: sgd(0.1) }\n",
+    ),
+  }),
+  nothingToUpdate: defineMessage<{ path: string; frozen: number }>({
+    code: "W391",
+    text: ({ path, frozen }) =>
+      `nothing below \`${path}\` is trained: ${frozen === 0 ? "it stores nothing" : "all of it is frozen"}`,
+    example: trained("update: [gain.offset], optimizer: sgd(0.1)"),
+  }),
+  notALoss: defineMessage<{ name: string; stage: string; found: string }>({
+    code: "W394",
+    text: ({ name, stage, found }) =>
+      `stage \`${stage}\` trains on ${name}, which gives ${found} instead of one number`,
+    help: () => "A loss is a scalar, `[]`: take the mean.",
+    example: trained(plain, "  train b on wide { update: [gain], optimizer: sgd(0.1) }\n"),
+  }),
+};

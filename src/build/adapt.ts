@@ -1,0 +1,224 @@
+/** `adapt SITES with INTERFACE as LAYOUT`: which modules are adapted, their slots, and the tokens that fill them. */
+import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import type { Expression, SitePattern, TensorType } from "../../dsl/syntax/tree.js";
+import { formatShape, sameShape } from "../graph/shape.js";
+import { type Context, fail, within } from "./context.js";
+import { evaluate } from "./evaluate.js";
+import { fileScope } from "./files.js";
+import { Members } from "./instantiate.js";
+import { Scope } from "./scope.js";
+import { type FoundSite, findSites } from "./sites.js";
+import { buildGrid } from "./token-grid.js";
+import {
+  type AdaptationValue,
+  type AdaptedSite,
+  type Application,
+  describeValue,
+  type Instance,
+  type InterfaceValue,
+  type LayoutValue,
+  moduleValue,
+  type SlotDefinition,
+  type Value,
+  type WeightDefinition,
+} from "./values.js";
+
+type AdaptExpression = Expression & { readonly kind: "adapt" };
+
+export function adapt(expression: AdaptExpression, scope: Scope): AdaptationValue {
+  const { context } = scope;
+  const layout = evaluate(expression.layout, scope);
+  if (layout.kind !== "layout") {
+    return fail(context, messages.wrongKind, expression.layout.span, {
+      expected: "a layout",
+      found: describeValue(layout),
+    });
+  }
+  const lists = new Map<string, { readonly start: number; readonly layers: number }>();
+  const leaves = new Map<string, number>();
+  const applications: Application[] = [];
+  let layers = 0;
+  for (const written of expression.applications) {
+    const value = evaluate(written.interface, scope);
+    if (value.kind !== "interface") {
+      return fail(context, messages.wrongKind, written.interface.span, {
+        expected: "an interface",
+        found: describeValue(value),
+      });
+    }
+    const found = findSites(written.sites, scope);
+    if (found.length === 0) fail(context, messages.noSites, written.sites.span, {});
+    for (const site of found) {
+      if (lists.has(site.list)) continue;
+      lists.set(site.list, { start: layers, layers: site.layers });
+      layers += site.layers;
+    }
+    const name = applicationName(value, applications);
+    const application: Application = { interface: value, name, sites: [], span: written.span };
+    addSites(context, application, found, lists, leaves, written.sites);
+    applications.push(application);
+  }
+  const statics = layoutStatics(context, layout, applications);
+  const adaptation = buildGrid(context, expression.span, layout, statics, applications, layers, expression.ragged);
+  if (adaptation.grid.tokens === 0) fail(context, messages.noSlots, expression.span, {});
+  return { kind: "adaptation", adaptation };
+}
+
+function applicationName(value: InterfaceValue, earlier: readonly Application[]): string {
+  const name = value.declaration.name.text;
+  const same = earlier.filter((application) => application.interface.declaration.name.text === name).length;
+  return same === 0 ? name : `${name}_${same + 1}`;
+}
+
+function addSites(
+  context: Context,
+  application: Application,
+  found: readonly FoundSite[],
+  lists: ReadonlyMap<string, { readonly start: number }>,
+  leaves: Map<string, number>,
+  pattern: SitePattern,
+): void {
+  const seen = new Set<Instance>();
+  const copies = new Map<string, number>();
+  const shared = new Map<string, WeightDefinition>();
+  for (const site of found) {
+    const path = site.instance.path ?? "";
+    if (seen.has(site.instance)) fail(context, messages.adaptedTwice, site.span, { path });
+    seen.add(site.instance);
+    const leafKey = `${site.list} ${site.leaf}`;
+    if (!leaves.has(leafKey)) leaves.set(leafKey, leaves.size);
+    const leaf = leaves.get(leafKey)!;
+    const layer = lists.get(site.list)!.start + site.layer;
+    const place = `${leaf} ${layer}`;
+    const copyKey = `${place} ${site.copies.join(" ")}`;
+    if (!copies.has(copyKey)) {
+      const next = copies.get(place) ?? 0;
+      copies.set(place, next + 1);
+      copies.set(copyKey, next);
+    }
+    const copy = copies.get(copyKey)!;
+    const frame = { path, what: `adapting ${path}`, span: pattern.span };
+    const refuse = () => fail(context, messages.noSites, pattern.span, {});
+    application.sites.push(
+      within(context, frame, refuse, () => makeSite(context, application, site, layer, copy, leaf, shared)),
+    );
+  }
+}
+
+/** Evaluates an interface's members for one module. */
+function makeSite(
+  context: Context,
+  application: Application,
+  site: FoundSite,
+  layer: number,
+  copy: number,
+  leaf: number,
+  shared: Map<string, WeightDefinition>,
+): AdaptedSite {
+  const { declaration, scope: statics } = application.interface;
+  const { instance } = site;
+  const outer = fileScope(context, declaration.span.file);
+  const allowed = declaration.on.map(({ text }) => outer.lookup(text));
+  const fits = allowed.some((value) => value?.kind === "declaration" && value.declaration === instance.declaration);
+  if (!fits) {
+    const values = {
+      interface: declaration.name.text,
+      on: declaration.on.map(({ text }) => text),
+      path: instance.path ?? "",
+      module: instance.declaration.name.text,
+    };
+    fail(context, messages.interfaceNotOn, site.span, values, [
+      { span: declaration.name.span, text: "the interface is declared here" },
+    ]);
+  }
+  const scope = new Scope(context, statics);
+  scope.define("base", moduleValue(instance));
+  const members = new Members(scope);
+  for (const member of declaration.members) members.add(member);
+  const slots = new Map<string, SlotDefinition>();
+  const weights = new Map<string, WeightDefinition>();
+  for (const [name, definition] of members.weights) {
+    if (definition.absent) continue;
+    if (definition.declaration.storage === "slot") slots.set(name, slotOf(context, definition, application.interface));
+    else if (!definition.declaration.shared) weights.set(name, definition);
+    else weights.set(name, sharedWeight(context, shared, definition));
+  }
+  const { givens, methods, fields } = members;
+  return { application, instance, layer, copy, leaf, slots, weights, givens, methods, fields, scope };
+}
+
+function sharedWeight(
+  context: Context,
+  shared: Map<string, WeightDefinition>,
+  definition: WeightDefinition,
+): WeightDefinition {
+  const known = shared.get(definition.name);
+  if (!known) {
+    shared.set(definition.name, definition);
+    return definition;
+  }
+  if (!sameShape(known.shape, definition.shape)) {
+    const shapes = { name: definition.name, first: formatShape(known.shape), second: formatShape(definition.shape) };
+    fail(context, messages.sharedDisagrees, definition.declaration.span, shapes);
+  }
+  return known;
+}
+
+function slotOf(context: Context, definition: WeightDefinition, value: InterfaceValue): SlotDefinition {
+  const { name, shape, initializer, declaration } = definition;
+  const { kind } = initializer;
+  if (kind !== "zeros" && kind !== "constant" && kind !== "normal") {
+    fail(context, messages.slotStart, declaration.initial?.span ?? declaration.span, { name });
+  }
+  const anchors = new Map<string, number>();
+  const type = declaration.type;
+  if (type.kind === "tensor") {
+    for (const parameter of value.statics.keys()) {
+      const axis = anchoredAxis(type, parameter);
+      if (axis >= 0) anchors.set(parameter, axis);
+    }
+    type.axes.forEach((axis, place) => {
+      if (axis.kind === "size" && axis.label && !anchors.has(axis.label.text)) anchors.set(axis.label.text, place);
+    });
+  }
+  return { name, shape, initializer, anchors, span: declaration.span };
+}
+
+/** The first axis labelled by a parameter's name or sized exactly by it. */
+const anchoredAxis = (type: TensorType, parameter: string): number => {
+  const labelled = type.axes.findIndex((axis) => axis.kind === "size" && axis.label?.text === parameter);
+  if (labelled >= 0) return labelled;
+  return type.axes.findIndex(
+    (axis) => axis.kind === "size" && axis.size.kind === "name" && axis.size.name === parameter,
+  );
+};
+
+/** A layout's parameters, those of kind `axis` being the value that the interfaces give the parameter they name. */
+function layoutStatics(
+  context: Context,
+  layout: LayoutValue,
+  applications: readonly Application[],
+): ReadonlyMap<string, Value> {
+  const statics = new Map(layout.statics);
+  for (const [parameter, name] of layout.axes) {
+    const found = applications.flatMap((application) => {
+      const value = application.interface.statics.get(name);
+      return value ? [{ value, application }] : [];
+    });
+    const [first] = found;
+    if (!first) {
+      const known = applications.flatMap((application) => [...application.interface.statics.keys()]);
+      return fail(context, messages.unknownAnchor, layout.span, { layout: layout.declaration.name.text, name, known });
+    }
+    for (const { value, application } of found) {
+      if (value.kind === "int" && first.value.kind === "int" && value.value === first.value.value) continue;
+      const here = describeValue(first.value);
+      const values = { name, first: here, second: describeValue(value) };
+      return fail(context, messages.anchorsDisagree, application.span, values, [
+        { span: first.application.span, text: `${here} here` },
+      ]);
+    }
+    statics.set(parameter, first.value);
+  }
+  return statics;
+}

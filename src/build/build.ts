@@ -1,0 +1,189 @@
+/** A model made from a checked file: its modules, stored tensors, adaptations, entry points and training plan. */
+import type { CheckedProgram } from "../../dsl/check/check.js";
+import type { Diagnostic } from "../../dsl/diagnostics/diagnostic.js";
+import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
+import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import { diagnose } from "../../dsl/diagnostics/registry.js";
+import type { Declaration, ModelDeclaration, StaticParameter } from "../../dsl/syntax/tree.js";
+import { type Context, fail, Reports } from "./context.js";
+import { isEntryPoint, traceEntryPoint } from "./entry-point.js";
+import { evaluate } from "./evaluate.js";
+import { fileScope } from "./files.js";
+import { Members, place, storedWeights } from "./instantiate.js";
+import { checkStaticKind } from "./kinds.js";
+import type { Adaptation, EntryPoint, Model, ParameterSpec, Setting } from "./model.js";
+import { byPath } from "./paths.js";
+import { Scope } from "./scope.js";
+import { evaluations, trainingStages } from "./training-plan.js";
+import { type Instance, moduleValue, type Value } from "./values.js";
+
+export interface BuildOptions {
+  /** Name of the model; may be left out when the file has one. */
+  readonly model?: string;
+  /** Values of the model's parameters; those left out keep their defaults. */
+  readonly settings?: Readonly<Record<string, Setting>>;
+}
+
+/** What a built model is beyond its data: the instances, for proofs and descriptions. */
+export interface BuiltModel extends Model {
+  readonly context: Context;
+  readonly instance: Instance;
+}
+
+/**
+ * Builds one model of a checked file. Entry points are traced when first asked for (`checkEntryPoints` traces them all). Throws WeftError with all
+ * that is wrong with the structure.
+ */
+export function buildModel(program: CheckedProgram, options: BuildOptions = {}): BuiltModel {
+  const declaration = chooseModel(program, options.model);
+  const file = declaration.span.file;
+  const context: Context = { program, fileScopes: new Map(), adaptations: [], frames: [], trace: undefined };
+  const reports = new Reports();
+  const scope = new Scope(context, fileScope(context, file));
+  const settings: Record<string, Setting> = {};
+  const statics = reports.collect(() => bindSettings(context, declaration, options.settings ?? {}, scope, settings));
+  reports.throwIfAny();
+
+  const members = new Members(scope);
+  const { fields, weights, methods } = members;
+  const instance: Instance = {
+    declaration,
+    path: "",
+    statics: statics!,
+    fields,
+    weights,
+    methods,
+    scope,
+    span: declaration.name.span,
+  };
+  for (const member of declaration.members) {
+    const known = new Set(fields.keys());
+    const before = reports.diagnostics.length;
+    reports.collect(() => members.add(member));
+    for (const [name, value] of fields) if (!known.has(name)) place(value, name);
+    for (const weight of weights.values()) weight.path = weight.name;
+    if (member.kind === "field" && !fields.has(member.name.text)) scope.define(member.name.text, { kind: "failed" });
+    // A member that is not a field may be what a later one reads; its own report is enough.
+    if (member.kind === "weight" && reports.diagnostics.length > before) {
+      scope.define(member.name.text, { kind: "failed" });
+    }
+  }
+  for (const definition of weights.values()) scope.define(definition.name, { kind: "weight", definition });
+  const adaptations: Adaptation[] = [...fields.values()].flatMap((value) => {
+    if (value.kind !== "adaptation") return [];
+    context.adaptations.push(value.adaptation);
+    const { path, layout, grid, span } = value.adaptation;
+    return [{ path, layout: layout.declaration.name.text, grid, span }];
+  });
+  const parameters = parameterSpecs(context, instance);
+  const entryNames = [...methods.values()].flatMap((method) => {
+    const holds = reports.collect(() => isEntryPoint(method, scope));
+    return holds ? [method.name.text] : [];
+  });
+  const plan = { scope, parameters, entryPoints: entryNames, stages: members.stages };
+  const stages = trainingStages(plan, reports);
+  const planned = evaluations(plan, members.evaluations, reports);
+  reports.throwIfAny();
+
+  const traced = new Map<string, EntryPoint>();
+  return {
+    name: declaration.name.text,
+    file,
+    settings,
+    parameters,
+    adaptations,
+    entryPoints: entryNames,
+    entryPoint(name) {
+      const known = traced.get(name);
+      if (known) return known;
+      const method = entryNames.includes(name) ? methods.get(name) : undefined;
+      if (!method)
+        throw new Error(`${declaration.name.text} has no entry point ${name}; it has ${entryNames.join(", ")}`);
+      const entry = traceEntryPoint(context, moduleValue(instance), method, scope);
+      traced.set(name, entry);
+      return entry;
+    },
+    stages,
+    evaluations: planned,
+    context,
+    instance,
+  };
+}
+
+/** Traces every entry point and returns what is wrong with them; empty when all is well. */
+export function checkEntryPoints(model: Model): readonly Diagnostic[] {
+  const reports = new Reports();
+  for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
+  return reports.diagnostics;
+}
+
+function chooseModel(program: CheckedProgram, name: string | undefined): ModelDeclaration {
+  const { entry } = program;
+  const isModel = (declaration: Declaration): declaration is ModelDeclaration => declaration.kind === "model";
+  const models = entry.declarations.filter(isModel);
+  const start = { file: entry.path, start: 0, end: 0 };
+  const known = models.map((model) => model.name.text);
+  const chosen = name === undefined ? models : models.filter((model) => model.name.text === name);
+  if (chosen.length === 0) throw new WeftError([diagnose(messages.noModel, start, { name, known })]);
+  if (chosen.length > 1) throw new WeftError([diagnose(messages.severalModels, chosen[1]!.name.span, { known })]);
+  return chosen[0]!;
+}
+
+/** The model's parameters from settings and defaults. */
+function bindSettings(
+  context: Context,
+  declaration: ModelDeclaration,
+  given: Readonly<Record<string, Setting>>,
+  scope: Scope,
+  settings: Record<string, Setting>,
+): ReadonlyMap<string, Value> {
+  const statics = new Map<string, Value>();
+  const known = declaration.parameters.map(({ name }) => name.text);
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) fail(context, messages.unknownSetting, declaration.name.span, { name, known });
+  }
+  for (const parameter of declaration.parameters) {
+    const name = parameter.name.text;
+    const value = settingValue(context, parameter, given[name], scope);
+    statics.set(name, value);
+    scope.define(name, value);
+    if (value.kind === "int" || value.kind === "float" || value.kind === "bool" || value.kind === "string") {
+      settings[name] = value.value;
+    }
+  }
+  return statics;
+}
+
+function settingValue(context: Context, parameter: StaticParameter, given: Setting | undefined, scope: Scope): Value {
+  const name = parameter.name.text;
+  if (given === undefined) {
+    if (!parameter.default) return fail(context, messages.unsetSetting, parameter.span, { name });
+    const value = evaluate(parameter.default, scope);
+    return checkStaticKind(context, parameter.type, scope, value, name, parameter.default.span);
+  }
+  const kind = parameter.type.kind === "named" ? parameter.type.path[0]!.text : "";
+  switch (typeof given) {
+    case "number":
+      if (kind === "int" && Number.isInteger(given)) return { kind: "int", value: given };
+      if (kind === "float") return { kind: "float", value: given };
+      break;
+    case "boolean":
+      if (kind === "bool") return { kind: "bool", value: given };
+      break;
+    case "string":
+      if (kind === "string") return { kind: "string", value: given };
+      break;
+  }
+  return fail(context, messages.badSetting, parameter.span, { name, kind, given: `${given}` });
+}
+
+/** Every stored tensor of the model, ordered by path. */
+function parameterSpecs(context: Context, instance: Instance): ParameterSpec[] {
+  const ofInterfaces = context.adaptations.flatMap(({ weights }) => weights);
+  return [...storedWeights(instance), ...ofInterfaces]
+    .map(({ path, dtype, shape, initializer, declaration }): ParameterSpec => {
+      const storage = declaration.storage === "frozen" ? "frozen" : "param";
+      return { path, dtype, shape, initializer, storage, span: declaration.span };
+    })
+    .sort((a, b) => byPath(a.path, b.path));
+}

@@ -1,0 +1,140 @@
+/** Sums, means and extrema over axes, and what is made of them. */
+import { buildMessages as messages } from "../../../dsl/diagnostics/messages/build.js";
+import type { GraphBuilder } from "../../graph/builder.js";
+import { isFloat } from "../../graph/dtype.js";
+import type { ValueId } from "../../graph/node.js";
+import type { Shape } from "../../graph/shape.js";
+import * as operations from "../../primitives/operations.js";
+import { fail } from "../context.js";
+import { float, int, type TensorValue, type Value } from "../values.js";
+import type { Arguments, Builtin } from "./arguments.js";
+import { extremum } from "./elementwise.js";
+
+type Reduce = (builder: GraphBuilder, x: ValueId, axes: readonly number[]) => ValueId;
+
+/** The axes of an `axis:` argument, ascending: one, a list, or all of them when it is left out. */
+function axesOf(given: Arguments, tensor: TensorValue): number[] {
+  if (!given.has("axis") || given.value("axis").kind === "none") return tensor.shape.map((_, axis) => axis);
+  const numbers = given.value("axis").kind === "int" ? [given.int("axis")] : given.ints("axis");
+  const axes = numbers.map((axis) => given.axisNumber(axis, tensor, "axis"));
+  return [...new Set(axes)].sort((a, b) => a - b);
+}
+
+const keeping = (shape: Shape, axes: readonly number[]): Shape =>
+  shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+
+function reduction(reduce: Reduce, reduceNumbers?: (given: Arguments) => Value | undefined): Builtin {
+  return {
+    parameters: ["x", "axis?", "keep?"],
+    run: (given) => {
+      if (given.value("x").kind !== "tensor") {
+        const value = reduceNumbers?.(given);
+        if (value) return value;
+      }
+      const x = given.tensor("x");
+      if (x.dtype === "bool") return given.refuse("x", "a tensor of numbers; float(x) makes one");
+      const axes = axesOf(given, x);
+      const keep = given.flag("keep", false);
+      return given.emit([x], (builder) => {
+        const reduced = reduce(builder, x.id, axes);
+        return keep ? operations.reshape(builder, reduced, keeping(x.shape, axes)) : reduced;
+      });
+    },
+  };
+}
+
+function numbersOf(given: Arguments): { readonly values: readonly number[]; readonly whole: boolean } | undefined {
+  const list = given.value("x");
+  if (list.kind !== "list" && list.kind !== "tuple") return undefined;
+  const values: number[] = [];
+  for (const item of list.items) {
+    if (item.kind !== "int" && item.kind !== "float") return undefined;
+    values.push(item.value);
+  }
+  return { values, whole: list.items.every(({ kind }) => kind === "int") };
+}
+
+function sumNumbers(given: Arguments): Value | undefined {
+  const list = numbersOf(given);
+  if (!list) return undefined;
+  const total = list.values.reduce((sum, value) => sum + value, 0);
+  return list.whole ? int(total) : float(total);
+}
+
+const extremeNumber =
+  (largest: boolean) =>
+  (given: Arguments): Value | undefined => {
+    if (given.has("axis")) return extremum(given, "x", "axis", largest);
+    const list = numbersOf(given);
+    if (!list) return undefined;
+    if (list.values.length === 0) return fail(given.context, messages.emptyReduction, given.span, { name: given.name });
+    const value = largest ? Math.max(...list.values) : Math.min(...list.values);
+    return list.whole ? int(value) : float(value);
+  };
+
+/** x minus its maximum along one axis (which carries no gradient), and the shape with that axis kept. */
+function shifted(builder: GraphBuilder, x: ValueId, axis: number): { shifted: ValueId; largest: ValueId; kept: Shape } {
+  const kept = keeping(builder.shape(x), [axis]);
+  const maximum = operations.stopGradient(builder, operations.reduceMax(builder, x, [axis]));
+  const largest = operations.reshape(builder, maximum, kept);
+  return { shifted: operations.subtract(builder, x, largest), largest, kept };
+}
+
+function alongAxis(
+  build: (builder: GraphBuilder, x: ValueId, axis: number, keep: boolean) => ValueId,
+  keeps = false,
+): Builtin {
+  return {
+    parameters: keeps ? ["x", "axis?", "keep?"] : ["x", "axis?"],
+    run: (given) => {
+      const x = given.floats("x");
+      const axis = given.axis("axis", x, -1);
+      const keep = keeps && given.flag("keep", false);
+      return given.emit([x], (builder) => build(builder, x.id, axis, keep));
+    },
+  };
+}
+
+const softmax = alongAxis((builder, x, axis) => {
+  const part = shifted(builder, x, axis);
+  const exponentials = operations.exp(builder, part.shifted);
+  const total = operations.reduceSum(builder, exponentials, [axis]);
+  return operations.divide(builder, exponentials, operations.reshape(builder, total, part.kept));
+});
+
+const logSumExp = (builder: GraphBuilder, x: ValueId, axis: number) => {
+  const part = shifted(builder, x, axis);
+  const total = operations.reduceSum(builder, operations.exp(builder, part.shifted), [axis]);
+  const logarithm = operations.log(builder, operations.reshape(builder, total, part.kept));
+  return { part, logarithm };
+};
+
+export const reductionBuiltins: Readonly<Record<string, Builtin>> = {
+  sum: reduction(operations.reduceSum, sumNumbers),
+  mean: reduction((builder, x, axes) => {
+    if (!isFloat(builder.type(x).dtype))
+      return operations.reduceMean(builder, operations.cast(builder, x, "f32"), axes);
+    return operations.reduceMean(builder, x, axes);
+  }),
+  max: reduction(operations.reduceMax, extremeNumber(true)),
+  min: reduction(operations.reduceMin, extremeNumber(false)),
+  argmax: {
+    parameters: ["x", "axis?"],
+    run: (given) => {
+      const x = given.tensor("x");
+      const axis = given.axis("axis", x, -1);
+      return given.emit([x], (builder) => operations.argmax(builder, x.id, axis));
+    },
+  },
+  softmax,
+  log_softmax: alongAxis((builder, x, axis) => {
+    const { part, logarithm } = logSumExp(builder, x, axis);
+    return operations.subtract(builder, part.shifted, logarithm);
+  }),
+  logsumexp: alongAxis((builder, x, axis, keep) => {
+    const { part, logarithm } = logSumExp(builder, x, axis);
+    const sum = operations.add(builder, logarithm, part.largest);
+    const dropped = part.kept.filter((_, other) => other !== axis);
+    return keep ? sum : operations.reshape(builder, sum, dropped);
+  }, true),
+};

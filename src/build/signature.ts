@@ -1,0 +1,425 @@
+/**
+ * Signatures: what arguments a call is given, what sizes its named axes take, and whether the result is what it says. A name binds where
+ * it stands alone as an axis, aligned from the right; expressions are checked once all names are known.
+ */
+import type { Label, Span } from "../../dsl/diagnostics/diagnostic.js";
+import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import type { Expression, FunctionDeclaration, Name, TensorType, Type } from "../../dsl/syntax/tree.js";
+import type { Dtype } from "../graph/dtype.js";
+import { formatShape, type Shape } from "../graph/shape.js";
+import { constantOf } from "./arithmetic.js";
+import { type Context, fail } from "./context.js";
+import { evaluate } from "./evaluate.js";
+import { sourceText } from "./files.js";
+import { checkStaticKind, isStaticKind } from "./kinds.js";
+import { Scope } from "./scope.js";
+import { describeValue, dtypeName, formatTensor, int, list, type TensorValue, type Value } from "./values.js";
+
+/** An argument as given at a call. */
+export interface GivenArgument {
+  readonly name?: Name;
+  readonly value: Value;
+  readonly span: Span;
+}
+
+export interface TypedParameter {
+  readonly name: Name;
+  readonly type?: Type;
+  readonly default?: Expression;
+  /** Where the names in the type and the default are looked up. */
+  readonly scope: Scope;
+  readonly span: Span;
+  /** In an interface's method: the name that the replaced method has for it. */
+  readonly alias?: string;
+}
+
+/** Sizes bound by a call, and where each came from. */
+export class Bindings {
+  readonly sizes = new Map<string, { readonly size: number; readonly label: Label }>();
+  leading: { readonly shape: Shape; readonly label: Label } | undefined;
+  /** Compile-time arguments by name, for shapes that mention them. */
+  readonly arguments = new Map<string, Value>();
+
+  resolve(name: string): Value | undefined {
+    const bound = this.sizes.get(name);
+    return bound ? int(bound.size) : this.arguments.get(name);
+  }
+}
+
+export const dtypeOf = (type: TensorType): Dtype =>
+  type.dtype === "float" ? "f32" : type.dtype === "int" ? "i32" : "bool";
+
+/** Matches arguments to parameters, binds names of axes, fills in defaults, and defines it all in `local`. */
+export function bindCall(
+  context: Context,
+  callee: string,
+  parameters: readonly TypedParameter[],
+  given: readonly GivenArgument[],
+  local: Scope,
+  span: Span,
+): Bindings {
+  const bindings = new Bindings();
+  const matched = matchArguments(context, callee, parameters, given);
+  const numbers: { parameter: TypedParameter; argument: GivenArgument; type: TensorType }[] = [];
+  const checks: (() => void)[] = [];
+  const defaults = new Scope(context, local, {
+    resolve: (name) => {
+      const parameter = parameters.find(({ alias }) => alias === name);
+      return parameter && parameter.name.text !== name ? local.lookup(parameter.name.text) : undefined;
+    },
+  });
+
+  const settle = (parameter: TypedParameter, value: Value) => {
+    local.define(parameter.name.text, value);
+    if (value.kind !== "tensor") bindings.arguments.set(parameter.alias ?? parameter.name.text, value);
+  };
+  const take = (parameter: TypedParameter, argument: GivenArgument) => {
+    const type = resolveType(parameter.type, parameter.scope);
+    if (type.kind === "any") return settle(parameter, argument.value);
+    if (type.kind === "static") {
+      const value = checkStaticKind(
+        context,
+        type.type,
+        parameter.scope,
+        argument.value,
+        parameter.name.text,
+        argument.span,
+      );
+      return settle(parameter, value);
+    }
+    if (argument.value.kind !== "tensor") {
+      numbers.push({ parameter, argument, type: type.type });
+      return;
+    }
+    checks.push(...bindTensor(context, callee, parameter, type.type, argument.value, argument.span, bindings));
+    settle(parameter, withMask(context, argument.value, type.type, argument.span));
+  };
+
+  for (const parameter of parameters) {
+    const argument = matched.get(parameter);
+    if (argument) take(parameter, argument);
+  }
+  const defineSizes = () => {
+    for (const [name, { size }] of bindings.sizes) {
+      if (!parameters.some((parameter) => parameter.name.text === name)) local.define(name, int(size));
+    }
+  };
+  defineSizes();
+  for (const parameter of parameters) {
+    if (matched.has(parameter)) continue;
+    if (!parameter.default)
+      fail(context, messages.missingArgument, span, { callee, name: parameter.name.text }, [declared(parameter)]);
+    const scope = parameter.alias ? new Scope(context, defaults) : local;
+    const value = evaluate(parameter.default!, scope);
+    take(parameter, { value, span: parameter.default!.span });
+    defineSizes();
+  }
+  for (const check of checks) check();
+  for (const { parameter, argument, type } of numbers) {
+    settle(parameter, numberArgument(context, callee, parameter, type, argument, bindings));
+  }
+  return bindings;
+}
+
+function matchArguments(
+  context: Context,
+  callee: string,
+  parameters: readonly TypedParameter[],
+  given: readonly GivenArgument[],
+): Map<TypedParameter, GivenArgument> {
+  const matched = new Map<TypedParameter, GivenArgument>();
+  given.forEach((argument, place) => {
+    const parameter = argument.name
+      ? parameters.find(({ name }) => name.text === argument.name!.text)
+      : parameters[place];
+    if (!parameter || (argument.name && matched.has(parameter))) {
+      if (argument.name) {
+        const known = parameters.map(({ name }) => name.text);
+        fail(context, messages.unknownArgument, argument.name.span, { callee, name: argument.name.text, known });
+      }
+      fail(context, messages.tooManyArguments, argument.span, {
+        callee,
+        count: parameters.length,
+        given: given.length,
+      });
+    }
+    matched.set(parameter!, argument);
+  });
+  return matched;
+}
+
+type ResolvedType =
+  | { readonly kind: "any" }
+  | { readonly kind: "static"; readonly type: Type }
+  | { readonly kind: "tensor"; readonly type: TensorType };
+
+/** A parameter's type: a tensor (also through `memory.tokens`), a kind of compile-time value, or nothing said. */
+export function resolveType(type: Type | undefined, scope: Scope): ResolvedType {
+  if (!type) return { kind: "any" };
+  if (type.kind === "tensor") return { kind: "tensor", type };
+  if (type.kind === "tuple" || isStaticKind(type, scope)) return { kind: "static", type };
+  const value = evaluate(pathExpression(type.path), scope);
+  if (value.kind === "type") return { kind: "tensor", type: tensorType(value.shape, type.span) };
+  return { kind: "static", type };
+}
+
+/** `memory.tokens` as an expression. */
+export function pathExpression(path: readonly Name[]): Expression {
+  const [first, ...rest] = path;
+  return rest.reduce<Expression>(
+    (object, name) => ({ kind: "member", object, member: name, span: { ...object.span, end: name.span.end } }),
+    { kind: "name", name: first!.text, span: first!.span },
+  );
+}
+
+const tensorType = (shape: Shape, span: Span): TensorType => ({
+  kind: "tensor",
+  dtype: "float",
+  axes: shape.map((value) => ({ kind: "size", size: { kind: "int", value, span }, span })),
+  span,
+});
+
+// ---------------------------------------------------------------------------------------------------------------- shapes
+
+interface Fixed {
+  /** A name that may bind, or an expression that is checked. */
+  readonly size: Expression | number;
+  readonly span: Span;
+}
+
+/** The axes of a type without `...`, with lists of sizes spelled out. */
+function fixedAxes(type: TensorType, scope: Scope): { readonly leading: boolean; readonly axes: readonly Fixed[] } {
+  let leading = false;
+  const axes: Fixed[] = [];
+  for (const axis of type.axes) {
+    switch (axis.kind) {
+      case "leading":
+        leading = true;
+        break;
+      case "upTo":
+      case "size":
+        axes.push({ size: axis.size, span: axis.span });
+        break;
+      case "spread": {
+        const sizes = evaluate(axis.sizes, scope);
+        if (sizes.kind !== "list") {
+          const value = { name: "...", expected: "a list of ints", found: describeValue(sizes) };
+          return fail(scope.context, messages.argumentKind, axis.span, value);
+        }
+        for (const size of sizes.items) axes.push({ size: size.kind === "int" ? size.value : 0, span: axis.span });
+        break;
+      }
+    }
+  }
+  return { leading, axes };
+}
+
+/** A size that is known in the scope where the type stands. */
+function knownSize(axis: Fixed, scope: Scope): number | undefined {
+  if (typeof axis.size === "number") return axis.size;
+  if (axis.size.kind === "int") return axis.size.value;
+  if (axis.size.kind !== "name") return undefined;
+  const value = scope.lookup(axis.size.name);
+  return value?.kind === "int" ? value.value : undefined;
+}
+
+/** Binds the names of one tensor's axes; returns the checks of expressions, to be run when all names are bound. */
+function bindTensor(
+  context: Context,
+  callee: string,
+  parameter: Pick<TypedParameter, "name" | "span" | "scope">,
+  type: TensorType,
+  tensor: TensorValue,
+  span: Span,
+  bindings: Bindings,
+): (() => void)[] {
+  const typeScope = new Scope(context, parameter.scope, { resolve: (name) => bindings.resolve(name) });
+  const { leading, axes } = fixedAxes(type, typeScope);
+  const mismatch = (detail: string, further: readonly Label[] = []): never =>
+    fail(
+      context,
+      messages.argumentShape,
+      span,
+      {
+        callee,
+        name: parameter.name.text,
+        declared: sourceText(context, type.span),
+        found: formatTensor(tensor),
+        detail,
+      },
+      [{ span: tensor.span, text: `this is ${formatShape(tensor.shape)}` }, declared(parameter), ...further],
+    );
+  if (tensor.dtype !== dtypeOf(type) && dtypeName(tensor.dtype) !== type.dtype) {
+    const found = dtypeName(tensor.dtype);
+    fail(context, messages.argumentDtype, span, { callee, name: parameter.name.text, expected: type.dtype, found }, [
+      { span: tensor.span, text: `this is ${formatTensor(tensor)}` },
+      declared(parameter),
+    ]);
+  }
+  const rank = tensor.shape.length;
+  if (leading ? rank < axes.length : rank !== axes.length) {
+    mismatch(`it has ${rank} ${rank === 1 ? "axis" : "axes"}`);
+  }
+  const offset = rank - axes.length;
+  if (leading) {
+    const shape = tensor.shape.slice(0, offset);
+    const known = bindings.leading;
+    if (known && formatShape(known.shape) !== formatShape(shape)) {
+      mismatch(`"..." is ${formatShape(shape)} here and ${formatShape(known.shape)} there`, [known.label]);
+    }
+    bindings.leading ??= {
+      shape,
+      label: { span: tensor.span, text: `"..." is ${formatShape(shape)}, from ${parameter.name.text}` },
+    };
+  }
+  const checks: (() => void)[] = [];
+  axes.forEach((axis, place) => {
+    const size = tensor.shape[place + offset]!;
+    const known = knownSize(axis, typeScope);
+    const written = typeof axis.size === "number" ? `${axis.size}` : sourceText(context, axis.size.span);
+    if (known !== undefined) {
+      if (known === size) return;
+      const name = typeof axis.size === "object" && axis.size.kind === "name" ? axis.size.name : undefined;
+      const source = name ? bindings.sizes.get(name)?.label : undefined;
+      mismatch(`${name ? `${name} is ${known}` : `the axis must be ${known}`}, not ${size}`, source ? [source] : []);
+    }
+    if (typeof axis.size === "number") return;
+    if (axis.size.kind === "name") {
+      const label = { span: tensor.span, text: `${axis.size.name} is ${size}, from ${parameter.name.text}` };
+      bindings.sizes.set(axis.size.name, { size, label });
+      return;
+    }
+    const expression = axis.size;
+    checks.push(() => {
+      const expected = evaluate(expression, typeScope);
+      if (expected.kind !== "int" || expected.value !== size) {
+        mismatch(`${written} is ${expected.kind === "int" ? expected.value : describeValue(expected)}, not ${size}`);
+      }
+    });
+  });
+  return checks;
+}
+
+const declared = (parameter: Pick<TypedParameter, "name" | "span">): Label => ({
+  span: parameter.span,
+  text: `${parameter.name.text} is declared here`,
+});
+
+/** A column of at most so many has a mask beside it, all true where none was given. */
+function withMask(context: Context, tensor: TensorValue, type: TensorType, span: Span): TensorValue {
+  if (!type.axes.some((axis) => axis.kind === "upTo") || tensor.members?.has("mask")) return tensor;
+  const mask = constantOf(context, { kind: "bool", value: true }, "bool", tensor.shape, span)!;
+  return { ...tensor, members: new Map([...(tensor.members ?? []), ["mask", mask]]) };
+}
+
+/** A number or truth value where a tensor is wanted: a constant of the declared shape, which must be known by then. */
+function numberArgument(
+  context: Context,
+  callee: string,
+  parameter: TypedParameter,
+  type: TensorType,
+  argument: GivenArgument,
+  bindings: Bindings,
+): Value {
+  const { value, span } = argument;
+  const name = parameter.name.text;
+  if (value.kind === "none") return value;
+  if (value.kind !== "int" && value.kind !== "float" && value.kind !== "bool") {
+    const expected = `a tensor ${sourceText(context, type.span)}`;
+    return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
+      declared(parameter),
+    ]);
+  }
+  const scope = new Scope(context, parameter.scope, { resolve: (size) => bindings.resolve(size) });
+  const shape = shapeOfType(type, scope, bindings);
+  if (!shape)
+    return fail(context, messages.unsizedNumber, span, { callee, name, declared: sourceText(context, type.span) });
+  const tensor = constantOf(context, value, dtypeOf(type), shape, span);
+  if (tensor) return tensor;
+  const expected = `a tensor ${sourceText(context, type.span)}`;
+  return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
+    declared(parameter),
+  ]);
+}
+
+/** The shape of a type whose sizes are all known; undefined when one is not. */
+export function shapeOfType(type: TensorType, scope: Scope, bindings?: Bindings): Shape | undefined {
+  const { leading, axes } = fixedAxes(type, scope);
+  const sizes = axes.map((axis) => {
+    const known = knownSize(axis, scope);
+    if (known !== undefined || typeof axis.size === "number" || axis.size.kind === "name") return known;
+    const value = evaluate(axis.size, scope);
+    return value.kind === "int" ? value.value : undefined;
+  });
+  if (sizes.includes(undefined)) return undefined;
+  return [...(leading ? (bindings?.leading?.shape ?? []) : []), ...(sizes as number[])];
+}
+
+// --------------------------------------------------------------------------------------------------------------- results
+
+/** Compares a function's value with the type it declares. */
+export function checkResult(
+  context: Context,
+  callee: string,
+  declaration: FunctionDeclaration,
+  value: Value,
+  bindings: Bindings,
+  scope: Scope,
+): Value {
+  if (!declaration.result) return value;
+  return checkAgainst(context, callee, declaration, declaration.result, value, bindings, scope);
+}
+
+function checkAgainst(
+  context: Context,
+  callee: string,
+  declaration: FunctionDeclaration,
+  type: Type,
+  value: Value,
+  bindings: Bindings,
+  scope: Scope,
+): Value {
+  const span = declaration.body.value?.span ?? declaration.body.span;
+  const mismatch = (found: string): never =>
+    fail(context, messages.resultShape, span, { callee, declared: sourceText(context, type.span), found }, [
+      { span: type.span, text: "declared here" },
+      ...[...bindings.sizes.values()].map(({ label }) => label),
+    ]);
+  if (type.kind === "tuple") {
+    if ((value.kind !== "tuple" && value.kind !== "list") || value.items.length !== type.items.length) {
+      return mismatch(describeValue(value));
+    }
+    const parts = value.items.map((item, place) =>
+      checkAgainst(context, callee, declaration, type.items[place]!, item, bindings, scope),
+    );
+    return value.kind === "tuple" ? { kind: "tuple", items: parts } : list(parts);
+  }
+  const resolved = resolveType(type, scope);
+  if (resolved.kind === "any") return value;
+  if (resolved.kind === "static") return checkStaticKind(context, resolved.type, scope, value, "the result", span);
+  const typeScope = new Scope(context, scope, { resolve: (name) => bindings.resolve(name) });
+  if (value.kind !== "tensor") {
+    const shape = shapeOfType(resolved.type, typeScope, bindings);
+    const constant = shape ? constantOf(context, value, dtypeOf(resolved.type), shape, span) : undefined;
+    return constant ?? mismatch(describeValue(value));
+  }
+  if (dtypeName(value.dtype) !== resolved.type.dtype) return mismatch(formatTensor(value));
+  const { leading, axes } = fixedAxes(resolved.type, typeScope);
+  const offset = value.shape.length - axes.length;
+  if (leading ? offset < 0 : offset !== 0) return mismatch(formatTensor(value));
+  const lead = formatShape(value.shape.slice(0, offset));
+  if (leading && bindings.leading && formatShape(bindings.leading.shape) !== lead) return mismatch(formatTensor(value));
+  axes.forEach((axis, place) => {
+    const size = value.shape[place + offset]!;
+    const known = knownSize(axis, typeScope);
+    if (known === undefined && typeof axis.size === "object" && axis.size.kind === "name") {
+      const label = { span: value.span, text: `${axis.size.name} is ${size}, from the result` };
+      bindings.sizes.set(axis.size.name, { size, label });
+      return;
+    }
+    const expected = known ?? evaluate(axis.size as Expression, typeScope);
+    const number = typeof expected === "number" ? expected : expected.kind === "int" ? expected.value : undefined;
+    if (number !== size) mismatch(formatTensor(value));
+  });
+  return value;
+}

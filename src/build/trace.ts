@@ -1,0 +1,80 @@
+import type { Span } from "../../dsl/diagnostics/diagnostic.js";
+import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import { GraphBuilder } from "../graph/builder.js";
+import type { ValueId } from "../graph/node.js";
+import { formatShape } from "../graph/shape.js";
+import { ShapeError } from "../primitives/primitive.js";
+import { type Context, fail } from "./context.js";
+import type { AdaptedSite, OperatorValue, TensorValue } from "./values.js";
+
+/** The graph of one entry point while it is traced, and what must be known when it is complete. */
+export class Trace {
+  readonly builder = new GraphBuilder();
+  /** Operators put to use by `with`. */
+  readonly applied = new Set<OperatorValue>();
+  /** Slots read, per operator. */
+  readonly consumed = new Map<OperatorValue, Set<string>>();
+  /** Slot tensors already cut out of an operator's tokens. */
+  readonly slots = new Map<string, ValueId>();
+  readonly #ordinals = new Map<string, number>();
+  readonly #operators = new Map<OperatorValue, number>();
+
+  /** A number for the next random draw at this call path. */
+  ordinal(path: string): number {
+    const next = this.#ordinals.get(path) ?? 0;
+    this.#ordinals.set(path, next + 1);
+    return next;
+  }
+
+  operatorNumber(operator: OperatorValue): number {
+    const known = this.#operators.get(operator);
+    if (known !== undefined) return known;
+    this.#operators.set(operator, this.#operators.size);
+    return this.#operators.size - 1;
+  }
+
+  consume(operator: OperatorValue, site: AdaptedSite, slot: string): void {
+    const key = slotKey(site, slot);
+    const known = this.consumed.get(operator);
+    if (known) known.add(key);
+    else this.consumed.set(operator, new Set([key]));
+  }
+}
+
+export const slotKey = (site: AdaptedSite, slot: string): string =>
+  `${site.application.name} ${site.layer} ${site.leaf} ${site.copy} ${slot}`;
+
+/** The trace in progress; a message when tensors are asked for while structure is built. */
+export function traceOf(context: Context, span: Span): Trace {
+  return context.trace ?? fail(context, messages.notTraced, span, {});
+}
+
+/**
+ * Adds nodes for one expression: they carry its place, and a shape that does not fit becomes a message there. `operands` are shown
+ * with the places they come from.
+ */
+export function emit(
+  context: Context,
+  span: Span,
+  operands: readonly TensorValue[],
+  build: (builder: GraphBuilder) => ValueId,
+): TensorValue {
+  const { builder } = traceOf(context, span);
+  builder.origin = { path: context.frames.at(-1)?.path ?? "", span };
+  try {
+    return tensorAt(builder, build(builder), span);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    return fail(context, messages.shapeConflict, span, { text: error.message }, operandLabels(operands));
+  }
+}
+
+export function tensorAt(builder: GraphBuilder, id: ValueId, span: Span): TensorValue {
+  const { dtype, shape } = builder.type(id);
+  return { kind: "tensor", id, dtype, shape, span };
+}
+
+/** Where each operand was made, and its shape. */
+export function operandLabels(operands: readonly TensorValue[]) {
+  return operands.map((operand) => ({ span: operand.span, text: `this is ${formatShape(operand.shape)}` }));
+}

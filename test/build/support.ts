@@ -1,0 +1,60 @@
+/** Builds models from text and runs their entry points with the interpreter. */
+import { readFile } from "node:fs/promises";
+import { check } from "../../dsl/check/check.js";
+import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
+import { environmentOf } from "../../runtime/reference/environment.js";
+import { evaluate } from "../../runtime/reference/interpreter.js";
+import { type BuildOptions, type BuiltModel, buildModel, checkEntryPoints } from "../../src/build/build.js";
+
+/** A host of files in memory, with the real standard library. */
+export function textHost(files: Readonly<Record<string, string>>) {
+  return {
+    async readText(path: string): Promise<string> {
+      const text = files[path];
+      if (text === undefined) throw new Error(`no file ${path}`);
+      return text;
+    },
+    resolve: (_from: string, path: string): string => path.replace(/^\.\//, ""),
+    async standardLibrary(name: string): Promise<string | undefined> {
+      try {
+        return await readFile(new URL(`../../dsl/${name}.weft`, import.meta.url), "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Checks and builds a file; throws WeftError with what either finds. */
+export async function build(text: string, options: BuildOptions = {}): Promise<BuiltModel> {
+  const checked = await check("model.weft", textHost({ "model.weft": text }));
+  if (!checked.program) throw new WeftError(checked.diagnostics);
+  return buildModel(checked.program, options);
+}
+
+/** All that checking, building and tracing every entry point find. */
+export async function diagnosticsOf(text: string, options: BuildOptions = {}): Promise<readonly Diagnostic[]> {
+  try {
+    return checkEntryPoints(await build(text, options));
+  } catch (error) {
+    if (error instanceof WeftError) return error.diagnostics;
+    throw error;
+  }
+}
+
+export type Numbers = ArrayLike<number>;
+
+const numbered = (values: Readonly<Record<string, Numbers>>) =>
+  new Map(Object.entries(values).map(([name, data]) => [name, Float64Array.from(data)]));
+
+/** Runs an entry point in float64; results by output name. */
+export function run(
+  model: BuiltModel,
+  entry: string,
+  inputs: Readonly<Record<string, Numbers>>,
+  stored: Readonly<Record<string, Numbers>> = {},
+): Record<string, number[]> {
+  const { graph } = model.entryPoint(entry);
+  const results = evaluate(graph, environmentOf({ inputs: numbered(inputs), stored: numbered(stored), instance: 0 }));
+  return Object.fromEntries([...results].map(([name, tensor]) => [name, [...tensor.data]]));
+}
