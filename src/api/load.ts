@@ -1,7 +1,7 @@
 import { check } from "../../dsl/check/check.js";
 import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import type { Host } from "../../dsl/host.js";
-import { buildModel } from "../build/build-model.js";
+import { buildModel } from "../build/build.js";
 import type { Model, Setting } from "../build/model.js";
 import { nodeHost } from "../cli/host.js";
 

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
@@ -14,8 +13,7 @@ import { runCommand } from "./commands/run.js";
 import { sampleCommand } from "./commands/sample.js";
 import { trainCommand } from "./commands/train.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };
+import { packageVersion } from "./version.js";
 
 await yargs(hideBin(process.argv))
   .scriptName("weft")
@@ -31,7 +29,7 @@ await yargs(hideBin(process.argv))
   .demandCommand(1, "Name a command.")
   .recommendCommands()
   .strict()
-  .version(version)
+  .version(packageVersion())
   .help()
   .wrap(Math.min(120, process.stdout.columns ?? 100))
   .fail((message, error, parser) => {
