@@ -38,9 +38,13 @@ export interface CommandResult {
 }
 
 /** Runs a command to its end; a command that cannot be started has the code 127. */
-export function runCommand(command: string, args: readonly string[]): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<CommandResult> {
   return new Promise((resolve) => {
-    execFile(command, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(command, args, { maxBuffer: 64 << 20, env: environment }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 127;
       resolve({ code, stdout, stderr: stderr || (error?.message ?? "") });
     });
@@ -62,8 +66,9 @@ async function processor(): Promise<{ readonly text: string; readonly features: 
 async function probe(
   command: string,
   first: readonly string[],
+  environment: NodeJS.ProcessEnv,
 ): Promise<{ readonly version: string } | { readonly failure: string }> {
-  const version = await runCommand(command, [...first, "--version"]);
+  const version = await runCommand(command, [...first, "--version"], environment);
   if (version.code !== 0) return { failure: version.stderr.trim() || `${command} --version failed` };
   // A compiler without the C library's headers is as good as none: find out now, with a message that helps.
   const folder = await mkdtemp(join(tmpdir(), "weft-probe-"));
@@ -71,7 +76,7 @@ async function probe(
     const source = join(folder, "probe.c");
     await writeFile(source, "#include <math.h>\n#include <stdint.h>\nfloat probe(float x) { return sqrtf(x); }\n");
     const args = [...first, ...commonFlags, "-shared", "-o", join(folder, "probe.so"), source];
-    const compiled = await runCommand(command, args);
+    const compiled = await runCommand(command, args, environment);
     if (compiled.code !== 0) return { failure: compiled.stderr.trim() };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -83,13 +88,28 @@ async function probe(
  * Finds the C compiler: $CC, or the first of cc, gcc and clang that compiles a small program. Throws an Error that says what was tried
  * and which package to install when there is none.
  */
-export async function findToolchain(environment: NodeJS.ProcessEnv = process.env): Promise<Toolchain> {
+export function findToolchain(environment: NodeJS.ProcessEnv = process.env): Promise<Toolchain> {
+  const key = JSON.stringify([environment.CC, environment.PATH]);
+  let found = known.get(key);
+  if (!found) {
+    found = search(environment);
+    known.set(key, found);
+    // A compiler may be installed while the process runs: look again next time.
+    found.catch(() => known.delete(key));
+  }
+  return found;
+}
+
+/** What was found before, by the variables that it depends on. */
+const known = new Map<string, Promise<Toolchain>>();
+
+async function search(environment: NodeJS.ProcessEnv): Promise<Toolchain> {
   // CC may carry arguments, as in "ccache gcc".
   const candidates = environment.CC?.trim() ? [environment.CC.trim()] : ["cc", "gcc", "clang"];
   const failures: string[] = [];
   for (const candidate of candidates) {
     const [command, ...first] = candidate.split(/\s+/) as [string, ...string[]];
-    const found = await probe(command, first);
+    const found = await probe(command, first, environment);
     if ("failure" in found) {
       failures.push(`  ${candidate}: ${found.failure.split("\n")[0]}`);
       continue;
