@@ -20,6 +20,7 @@ const gridMembers: ReadonlyMap<string, Kind> = new Map([
   ["shape", { kind: "list" }],
   ["kinds", { kind: "list" }],
   ["present", unknown],
+  ["ragged", { kind: "bool" }],
 ]);
 
 /** Weights that may be read of every base: zero where there is none. */
