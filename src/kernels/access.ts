@@ -1,0 +1,143 @@
+/** What kernel records read and write. */
+import type { Access, BufferId, KernelRecord } from "./record.js";
+import type { ScalarInstruction } from "./scalar.js";
+
+/** Every view that a record loads from. */
+export function readsOf(record: KernelRecord): readonly Access[] {
+  switch (record.archetype) {
+    case "elementwise":
+    case "reduction":
+      return record.accesses;
+    case "contraction":
+      return [...record.products.flatMap(({ lhs, rhs }) => [...lhs.accesses, ...rhs.accesses]), ...record.accesses];
+    case "attention":
+      return [record.q, record.k, record.v, ...(record.mask ? [record.mask] : [])];
+    case "attention_backward": {
+      const { q, k, v, mask, output, logSum, cotangent } = record;
+      return [q, k, v, ...(mask ? [mask] : []), output, logSum, cotangent];
+    }
+    case "scatter_add":
+      return [record.indices, record.source];
+  }
+}
+
+/** Every view that a record stores to. */
+export function writesOf(record: KernelRecord): readonly Access[] {
+  switch (record.archetype) {
+    case "elementwise":
+    case "reduction":
+    case "contraction":
+      return record.stores.map(({ access }) => access);
+    case "attention":
+      return [record.output, record.logSum];
+    case "attention_backward":
+      return [record.dq, record.dk, record.dv];
+    case "scatter_add":
+      return [record.target];
+  }
+}
+
+/** Distinct buffers that a record binds. */
+export function buffersOf(record: KernelRecord): Set<BufferId> {
+  return new Set([...readsOf(record), ...writesOf(record)].map(({ buffer }) => buffer));
+}
+
+/** A record with every view replaced. */
+export function mapAccesses(
+  record: KernelRecord,
+  read: (access: Access) => Access,
+  write: (access: Access) => Access,
+): KernelRecord {
+  switch (record.archetype) {
+    case "elementwise":
+    case "reduction":
+    case "contraction": {
+      const common = {
+        accesses: record.accesses.map(read),
+        stores: record.stores.map((store) => ({ ...store, access: write(store.access) })),
+      };
+      if (record.archetype !== "contraction") return { ...record, ...common };
+      const products = record.products.map((product) => ({
+        ...product,
+        lhs: { ...product.lhs, accesses: product.lhs.accesses.map(read) },
+        rhs: { ...product.rhs, accesses: product.rhs.accesses.map(read) },
+      }));
+      return { ...record, ...common, products };
+    }
+    case "attention":
+    case "attention_backward": {
+      const operands = {
+        q: read(record.q),
+        k: read(record.k),
+        v: read(record.v),
+        ...(record.mask && { mask: read(record.mask) }),
+      };
+      if (record.archetype === "attention") {
+        return { ...record, ...operands, output: write(record.output), logSum: write(record.logSum) };
+      }
+      return {
+        ...record,
+        ...operands,
+        output: read(record.output),
+        logSum: read(record.logSum),
+        cotangent: read(record.cotangent),
+        dq: write(record.dq),
+        dk: write(record.dk),
+        dv: write(record.dv),
+      };
+    }
+    case "scatter_add":
+      return { ...record, indices: read(record.indices), source: read(record.source), target: write(record.target) };
+  }
+}
+
+/** Indices of the earlier instructions that an instruction uses. */
+export function operandsOf(instruction: ScalarInstruction): readonly number[] {
+  switch (instruction.kind) {
+    case "load":
+    case "constant":
+    case "index":
+    case "accumulator":
+      return [];
+    case "reduce":
+    case "unary":
+    case "cast":
+      return [instruction.operand];
+    case "binary":
+      return [instruction.left, instruction.right];
+    case "select":
+      return [instruction.condition, instruction.then, instruction.otherwise];
+    case "random":
+      return [instruction.seed, instruction.step, instruction.row, instruction.element];
+    case "load_indexed":
+      return [instruction.index];
+  }
+}
+
+/** An instruction with its operands renamed. */
+export function mapOperands(instruction: ScalarInstruction, rename: (operand: number) => number): ScalarInstruction {
+  switch (instruction.kind) {
+    case "load":
+    case "constant":
+    case "index":
+    case "accumulator":
+      return instruction;
+    case "reduce":
+    case "unary":
+    case "cast":
+      return { ...instruction, operand: rename(instruction.operand) };
+    case "binary":
+      return { ...instruction, left: rename(instruction.left), right: rename(instruction.right) };
+    case "select": {
+      const { condition, then, otherwise } = instruction;
+      // biome-ignore lint/suspicious/noThenProperty: an instruction is no promise
+      return { ...instruction, condition: rename(condition), then: rename(then), otherwise: rename(otherwise) };
+    }
+    case "random": {
+      const { seed, step, row, element } = instruction;
+      return { ...instruction, seed: rename(seed), step: rename(step), row: rename(row), element: rename(element) };
+    }
+    case "load_indexed":
+      return { ...instruction, index: rename(instruction.index) };
+  }
+}
