@@ -1,9 +1,11 @@
 /** One emitter per archetype. */
 import type { Buffer, KernelRecord } from "../../src/kernels/record.js";
+import { emitAttention, emitAttentionBackward } from "./attention.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
 import type { EmittedKernel } from "./emitted.js";
 import { emitReduction } from "./reduction.js";
+import { emitScatterAdd } from "./scatter-add.js";
 
 /** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
 export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[] {
@@ -15,8 +17,10 @@ export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): r
     case "contraction":
       return emitContraction(record, buffers);
     case "attention":
+      return emitAttention(record, buffers);
     case "attention_backward":
+      return emitAttentionBackward(record, buffers);
     case "scatter_add":
-      throw new Error(`no emitter for ${record.archetype}`);
+      return emitScatterAdd(record, buffers);
   }
 }

@@ -9,7 +9,7 @@
 /* Rows whose left operands are made ready at once. */
 #define WEFT_CHUNK_ROWS (64 / WEFT_TILE_ROWS * WEFT_TILE_ROWS)
 /* Panels of one block of columns, at most. */
-#define WEFT_PANELS 128
+#define WEFT_PANELS 512
 
 typedef struct {
   const float *base;
