@@ -11,7 +11,7 @@ import { optimizerGraph } from "./optimizers/optimizer.js";
 import { batch } from "./passes/batch.js";
 import { deduplicate } from "./passes/deduplicate.js";
 import { differentiate, gradientName } from "./passes/differentiate.js";
-import { fuse } from "./passes/fuse.js";
+import { type FuseHomes, fuse } from "./passes/fuse.js";
 import { leafValues } from "./passes/leaves.js";
 import { plan } from "./passes/plan.js";
 import { removeStopGradient, simplify } from "./passes/simplify.js";
@@ -134,11 +134,11 @@ export function storedGradient(output: string, purpose: Purpose): string | undef
   return purpose.kind === "train" || purpose.kind === "accumulate" ? leafOfGradient(output) : undefined;
 }
 
-function homesOf(graph: Graph, purpose: Purpose): { outputs: ReadonlyMap<string, BufferHome> } {
-  const outputs = new Map<string, BufferHome>();
+function homesOf(graph: Graph, purpose: Purpose): FuseHomes {
+  const outputs: Record<string, BufferHome> = {};
   for (const { name } of graph.outputs) {
     const path = storedGradient(name, purpose);
-    if (path !== undefined) outputs.set(name, { segment: "gradients", path });
+    if (path !== undefined) outputs[name] = { segment: "gradients", path };
   }
   return { outputs };
 }
