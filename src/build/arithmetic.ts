@@ -36,6 +36,9 @@ export function binary(
   right: Value,
   expression: BinaryExpression,
 ): Value {
+  if ((left.kind === "none" || right.kind === "none") && (operator === "==" || operator === "!=")) {
+    return bool((left.kind === right.kind) === (operator === "=="));
+  }
   if (left.kind === "tensor" || right.kind === "tensor") {
     const result = tensorBinary(context, operator, left, right, expression);
     if (result) return result;

@@ -18,10 +18,16 @@ interface Box {
 
 export type Detokenize = (builder: GraphBuilder, tokens: ValueId) => ValueId;
 
+/** A layout for one slot shape: the way it cuts, replayed in any graph, and its derived inverse. */
+export interface Cut {
+  readonly tokenize: (builder: GraphBuilder, slot: ValueId) => ValueId;
+  readonly detokenize: Detokenize;
+}
+
 /**
  * The inverse of the nodes that lead from `input` to `output`, or the reason why there is none: a string in the user's terms.
  */
-export function deriveInverse(traced: GraphBuilder, input: ValueId, output: ValueId): Detokenize | string {
+export function deriveInverse(traced: GraphBuilder, input: ValueId, output: ValueId): Cut | string {
   const nodes = nodesBetween(traced, input, output);
   const refused = nodes.find((node) => !isMovement(node));
   if (refused) return `it uses ${refused.primitive}, but a layout may only rearrange, pad, slice and concat`;
@@ -39,7 +45,15 @@ export function deriveInverse(traced: GraphBuilder, input: ValueId, output: Valu
     }
     return assemble(builder, traced.shape(input), boxes.get(input) ?? []);
   };
-  return proveBijection(traced, nodes, input, output, detokenize) ?? detokenize;
+  const tokenize = (builder: GraphBuilder, slot: ValueId): ValueId => {
+    const values = new Map([[input, slot]]);
+    for (const node of nodes) {
+      const inputs = node.inputs.map((value) => values.get(value)!);
+      values.set(node.outputs[0]!, builder.add(node.primitive, inputs, node.attributes as never));
+    }
+    return values.get(output)!;
+  };
+  return proveBijection(traced, nodes, input, output, detokenize) ?? { tokenize, detokenize };
 }
 
 const whole = (shape: Shape, value: ValueId): Box => ({ starts: shape.map(() => 0), steps: shape.map(() => 1), value });

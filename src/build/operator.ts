@@ -169,7 +169,7 @@ export function readSlot(context: Context, replacement: Replacement, slot: SlotD
   trace.consume(operator, site, slot.name);
   const place = adaptation.placeOf.get(placeKey(site.application.name, slot.name, site.layer, site.leaf))!;
   const { grid, joined } = adaptation;
-  const each = place.inverse.count;
+  const each = place.cut.count;
   const copy = joined ? 0 : site.copy;
   const key = `${trace.operatorNumber(operator)} ${site.application.name} ${slot.name} ${site.layer} ${site.leaf} ${copy}`;
   const cut = emit(context, slot.span, [tokens], (builder) => {
@@ -179,7 +179,7 @@ export function readSlot(context: Context, replacement: Replacement, slot: SlotD
     const ofLayer = operations.reshape(builder, layer, tokenShape(adaptation).slice(1));
     const start = place.start + copy * each;
     const own = operations.slice(builder, ofLayer, [start, 0, 0], [start + each, grid.rows, grid.columns]);
-    const value = place.inverse.detokenize(builder, own);
+    const value = place.cut.detokenize(builder, own);
     trace.slots.set(key, value);
     return value;
   });

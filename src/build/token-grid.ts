@@ -15,14 +15,15 @@ import {
   type Adaptation,
   type AdaptedSite,
   type Application,
+  bool,
   describeValue,
   int,
   type LayoutValue,
   list,
   type Place,
   type RecordValue,
+  type SlotCut,
   type SlotDefinition,
-  type SlotInverse,
   string,
   type Value,
 } from "./values.js";
@@ -35,7 +36,7 @@ interface Cutter {
   readonly joined: boolean;
   readonly scope: Scope;
   readonly members: Members;
-  readonly inverses: Map<string, SlotInverse>;
+  readonly cuts: Map<string, SlotCut>;
 }
 
 /** One slot of one leaf of one layer, before its tokens have a place. */
@@ -46,7 +47,7 @@ interface Piece {
   readonly leaf: number;
   readonly sites: readonly AdaptedSite[];
   readonly copies: number;
-  readonly inverse: SlotInverse;
+  readonly cut: SlotCut;
   readonly count: number;
 }
 
@@ -85,7 +86,7 @@ export function buildGrid(
           copies: piece.copies,
           start: at,
           count: piece.count,
-          inverse: piece.inverse,
+          cut: piece.cut,
         });
         const paths = piece.sites.map(({ instance }) => instance.path ?? "");
         slotPlaces.push({
@@ -145,9 +146,9 @@ function piecesOf(context: Context, cutter: Cutter, application: Application, na
     for (const site of sites) requireSameSlot(context, application, first!, site, name);
     // Sites that share one slot have the same copy number.
     const copies = new Set(sites.map(({ copy }) => copy)).size;
-    const inverse = cutterInverse(context, cutter, slot, copies, first!);
-    const count = cutter.joined ? inverse.count : inverse.count * copies;
-    return { application, slot, layer: first!.layer, leaf: first!.leaf, sites, copies, inverse, count };
+    const cut = cutSlot(context, cutter, slot, copies, first!);
+    const count = cutter.joined ? cut.count : cut.count * copies;
+    return { application, slot, layer: first!.layer, leaf: first!.leaf, sites, copies, cut, count };
   });
 }
 
@@ -224,21 +225,15 @@ function cutterOf(context: Context, layout: LayoutValue, statics: ReadonlyMap<st
   const columns = size("columns");
   scope.define("rows", int(rows));
   scope.define("columns", int(columns));
-  return { layout, rows, columns, joined: copies.value === "joined", scope, members, inverses: new Map() };
+  return { layout, rows, columns, joined: copies.value === "joined", scope, members, cuts: new Map() };
 }
 
-/** The inverse for one slot shape, derived once. */
-function cutterInverse(
-  context: Context,
-  cutter: Cutter,
-  slot: SlotDefinition,
-  copies: number,
-  site: AdaptedSite,
-): SlotInverse {
+/** How the layout cuts one slot shape, traced once. */
+function cutSlot(context: Context, cutter: Cutter, slot: SlotDefinition, copies: number, site: AdaptedSite): SlotCut {
   const shape: Shape = cutter.joined ? [copies, ...slot.shape] : slot.shape;
   const anchor = anchorOf(cutter, slot);
   const key = `${shape.join(",")} ${anchor}`;
-  const known = cutter.inverses.get(key);
+  const known = cutter.cuts.get(key);
   if (known) return known;
   const { layout, scope } = cutter;
   const name = layout.declaration.name.text;
@@ -264,11 +259,11 @@ function cutterInverse(
     if (result.shape[1] !== cutter.rows || result.shape[2] !== cutter.columns) {
       return refuse(`tokens gives ${formatShape(result.shape)}, not [t, ${cutter.rows}, ${cutter.columns}]`);
     }
-    const detokenize = deriveInverse(builder, input, result.id);
-    if (typeof detokenize === "string") return refuse(detokenize);
-    const inverse: SlotInverse = { count: result.shape[0]!, detokenize };
-    cutter.inverses.set(key, inverse);
-    return inverse;
+    const derived = deriveInverse(builder, input, result.id);
+    if (typeof derived === "string") return refuse(derived);
+    const cut: SlotCut = { count: result.shape[0]!, ...derived };
+    cutter.cuts.set(key, cut);
+    return cut;
   } finally {
     context.trace = outer;
   }
@@ -306,6 +301,7 @@ function gridRecord(grid: TokenGrid, present: readonly (readonly boolean[])[]): 
     ["columns", int(columns)],
     ["shape", list([layers, tokens, rows, columns].map(int))],
     ["kinds", list(kinds)],
+    ["ragged", bool(present.some((row) => row.includes(false)))],
     ["present", list(present.map((row) => list(row.map((value): Value => ({ kind: "bool", value })))))],
   ]);
   return { kind: "record", name: "grid", members };

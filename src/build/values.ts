@@ -16,6 +16,7 @@ import type {
 import type { Dtype } from "../graph/dtype.js";
 import type { ValueId } from "../graph/node.js";
 import { formatShape, type Shape } from "../graph/shape.js";
+import type { Cut } from "./layout-inverse.js";
 import type { Initializer, OptimizerSpec, ScheduleSpec, TokenGrid } from "./model.js";
 import type { Scope } from "./scope.js";
 
@@ -230,15 +231,12 @@ export interface Place {
   readonly copies: number;
   readonly start: number;
   readonly count: number;
-  readonly inverse: SlotInverse;
+  readonly cut: SlotCut;
 }
 
-/** The derived inverse of a layout for one slot shape. */
-export interface SlotInverse {
-  /** Tokens of one cut. */
+/** A layout for one slot shape: how many tokens it makes, and both ways. */
+export interface SlotCut extends Cut {
   readonly count: number;
-  /** Replays the inverse in a graph: tokens [count, rows, columns] to the slot's shape. */
-  readonly detokenize: (builder: import("../graph/builder.js").GraphBuilder, tokens: ValueId) => ValueId;
 }
 
 export interface Adaptation {
