@@ -76,15 +76,15 @@ export function emitColumns(
     const outside = printRowValues(writer, body, space, hoisted, known, fixed);
     const leaves = placeLeaves(writer, body, space, own, outside, rowFixed, lane);
     for (const position of own) {
-      writer.line(`${cDialect.type(valueType(body[position]!.dtype))} a${position}[${columnBlock}];`);
+      writer.line(`${cDialect.type(valueType(body[position]!.dtype))} row${position}[${columnBlock}];`);
     }
     each();
     const printed = printScalars(body, own, leaves, cDialect, { known: outside });
     writer.line(...printed.statements);
-    for (const position of own) writer.line(`a${position}[i] = ${printed.name(position)};`);
+    for (const position of own) writer.line(`row${position}[i] = ${printed.name(position)};`);
     writer.close();
     const names = new Map(known);
-    for (const position of own) names.set(position, `a${position}[i]`);
+    for (const position of own) names.set(position, `row${position}[i]`);
     known = names;
   };
 
@@ -94,16 +94,16 @@ export function emitColumns(
     const hasArgument = reduces.some(({ reduce }) => reduce.reduction === "argmax");
     printRows(rowOperands(record, plan, walk, known));
     for (const { position, reduce } of reduces) {
-      writer.line(`${foldedType(body, reduce)} s${position}[${columnBlock}];`);
-      if (sumsFloats(reduce)) writer.line(`double t${position}[${columnBlock}];`);
-      if (reduce.reduction === "argmax") writer.line(`int32_t at${position}[${columnBlock}];`);
+      writer.line(`${foldedType(body, reduce)} part${position}[${columnBlock}];`);
+      if (sumsFloats(reduce)) writer.line(`double total${position}[${columnBlock}];`);
+      if (reduce.reduction === "argmax") writer.line(`int32_t where${position}[${columnBlock}];`);
     }
     if (reduces.length > 0) {
       each();
       for (const { position, reduce } of reduces) {
-        writer.line(`s${position}[i] = ${identity(body, reduce)};`);
-        if (sumsFloats(reduce)) writer.line(`t${position}[i] = 0.0;`);
-        if (reduce.reduction === "argmax") writer.line(`at${position}[i] = 0;`);
+        writer.line(`part${position}[i] = ${identity(body, reduce)};`);
+        if (sumsFloats(reduce)) writer.line(`total${position}[i] = 0.0;`);
+        if (reduce.reduction === "argmax") writer.line(`where${position}[i] = 0;`);
       }
       writer.close();
     }
@@ -128,10 +128,10 @@ export function emitColumns(
     writer.line(...printed.statements);
     for (const { position, reduce } of reduces) {
       const value = printed.name(reduce.operand);
-      const best = `s${position}[i]`;
+      const best = `part${position}[i]`;
       if (reduce.reduction === "argmax") {
         writer.line(`const int32_t over${position} = ${overtakes(body, reduce, best, value)};`);
-        writer.line(`at${position}[i] = over${position} ? point${number} : at${position}[i];`);
+        writer.line(`where${position}[i] = over${position} ? point${number} : where${position}[i];`);
         writer.line(`${best} = over${position} ? ${value} : ${best};`);
       } else writer.line(`${best} = ${folded(body, reduce, best, value)};`);
     }
@@ -143,7 +143,8 @@ export function emitColumns(
     if (hasArgument) writer.line(`point${number}++;`);
     const flush = () => {
       each();
-      for (const { position } of sums) writer.line(`t${position}[i] += s${position}[i];`, `s${position}[i] = 0.0f;`);
+      for (const { position } of sums)
+        writer.line(`total${position}[i] += part${position}[i];`, `part${position}[i] = 0.0f;`);
       writer.close();
     };
     if (sums.length > 0) {
@@ -157,11 +158,12 @@ export function emitColumns(
     const results = new Map(known);
     if (sums.length > 0) {
       each();
-      for (const { position } of sums) writer.line(`s${position}[i] = (float)(t${position}[i] + s${position}[i]);`);
+      for (const { position } of sums)
+        writer.line(`part${position}[i] = (float)(total${position}[i] + part${position}[i]);`);
       writer.close();
     }
     for (const { position, reduce } of reduces) {
-      results.set(position, reduce.reduction === "argmax" ? `at${position}[i]` : `s${position}[i]`);
+      results.set(position, reduce.reduction === "argmax" ? `where${position}[i]` : `part${position}[i]`);
     }
     known = results;
   };

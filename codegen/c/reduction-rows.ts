@@ -65,9 +65,9 @@ export function emitRows(
     const hasArgument = reduces.some(({ reduce }) => reduce.reduction === "argmax");
     known = printRowValues(writer, body, space, rowOperands(record, plan, walk, known), known, fixed);
     for (const { position, reduce } of reduces) {
-      if (sumsFloats(reduce)) writer.line(`double t${position} = 0.0;`);
-      else writer.line(`${foldedType(body, reduce)} t${position} = ${identity(body, reduce)};`);
-      if (reduce.reduction === "argmax") writer.line(`int32_t at${position} = 0;`);
+      if (sumsFloats(reduce)) writer.line(`double total${position} = 0.0;`);
+      else writer.line(`${foldedType(body, reduce)} total${position} = ${identity(body, reduce)};`);
+      if (reduce.reduction === "argmax") writer.line(`int32_t where${position} = 0;`);
     }
     const linear = hasArgument || kept.size > 0;
     if (linear) writer.line(`int64_t point${number} = 0;`);
@@ -79,8 +79,8 @@ export function emitRows(
     }
     if (long) {
       writer.open(`for (int64_t start = 0; start < ${extents.get(inner)}; start += ${sumBlock}) {`);
-      writer.line(`const int32_t count = (int32_t)weft_least(${extents.get(inner)} - start, ${sumBlock});`);
-    } else writer.line(`const int32_t count = (int32_t)${extents.get(inner)};`);
+      writer.line(`const int32_t count${number} = (int32_t)weft_least(${extents.get(inner)} - start, ${sumBlock});`);
+    } else writer.line(`const int32_t count${number} = (int32_t)${extents.get(inner)};`);
 
     const wanted = wantedBy(record, walk);
     const available = new Map(known);
@@ -95,15 +95,16 @@ export function emitRows(
     const targets = walk.stores.map((store) =>
       writer.place(`store${store}`, space.stores[store]!, inside, lane, "write"),
     );
-    for (const { position, reduce } of reduces) if (sumsFloats(reduce)) writer.line(`float s${position} = 0.0f;`);
-    const accumulator = (position: number) => (sumsFloats(reduceAt(body, position)) ? `s${position}` : `t${position}`);
+    for (const { position, reduce } of reduces) if (sumsFloats(reduce)) writer.line(`float part${position} = 0.0f;`);
+    const accumulator = (position: number) =>
+      sumsFloats(reduceAt(body, position)) ? `part${position}` : `total${position}`;
     if (!hasArgument) {
       const clauses = reduces.map(
         ({ position, reduce }) => ` reduction(${clause(body, reduce)} : ${accumulator(position)})`,
       );
       writer.line(`#pragma omp simd${clauses.join("")}`);
     }
-    writer.open("for (int32_t i = 0; i < count; i++) {");
+    writer.open(`for (int32_t i = 0; i < count${number}; i++) {`);
     const keeping = [...kept].filter(([, computedIn]) => computedIn === number).map(([position]) => position);
     const printed = printScalars(body, [...wanted, ...keeping], leaves, cDialect, { known: outside });
     writer.line(...printed.statements);
@@ -113,8 +114,8 @@ export function emitRows(
     for (const { position, reduce } of reduces) {
       const value = printed.name(reduce.operand);
       if (reduce.reduction === "argmax") {
-        writer.open(`if (${overtakes(body, reduce, `t${position}`, value)}) {`);
-        writer.line(`t${position} = ${value};`, `at${position} = (int32_t)(point${number} + i);`);
+        writer.open(`if (${overtakes(body, reduce, `total${position}`, value)}) {`);
+        writer.line(`total${position} = ${value};`, `where${position} = (int32_t)(point${number} + i);`);
         writer.close();
       } else {
         writer.line(`${accumulator(position)} = ${folded(body, reduce, accumulator(position), value)};`);
@@ -125,18 +126,19 @@ export function emitRows(
       writer.line(`${targets[place]!.element()} = ${stored(writer.dtype(access.buffer), printed.name(value))};`);
     }
     writer.close();
-    for (const { position, reduce } of reduces) if (sumsFloats(reduce)) writer.line(`t${position} += s${position};`);
-    if (linear) writer.line(`point${number} += count;`);
+    for (const { position, reduce } of reduces)
+      if (sumsFloats(reduce)) writer.line(`total${position} += part${position};`);
+    if (linear) writer.line(`point${number} += count${number};`);
     if (long) writer.close();
     for (let dimension = rowCount; dimension < inner; dimension++) writer.close();
 
     const results = new Map(known);
     for (const { position, reduce } of reduces) {
-      if (reduce.reduction === "argmax") results.set(position, `at${position}`);
+      if (reduce.reduction === "argmax") results.set(position, `where${position}`);
       else if (sumsFloats(reduce)) {
-        writer.line(`const float f${position} = (float)t${position};`);
-        results.set(position, `f${position}`);
-      } else results.set(position, `t${position}`);
+        writer.line(`const float result${position} = (float)total${position};`);
+        results.set(position, `result${position}`);
+      } else results.set(position, `total${position}`);
     }
     known = results;
   };

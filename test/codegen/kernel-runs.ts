@@ -103,14 +103,15 @@ export function runReference(list: KernelList, contents: Contents): Record<strin
 export function assertClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  what: string,
+  what: string | (() => string),
   { relative = 4e-6, absolute = 1e-6 }: { readonly relative?: number; readonly absolute?: number } = {},
 ): void {
-  assert.equal(actual.length, expected.length, what);
+  const said = () => (typeof what === "string" ? what : what());
+  if (actual.length !== expected.length) assert.fail(`${said()} has ${actual.length} elements, not ${expected.length}`);
   for (let place = 0; place < actual.length; place++) {
     const [a, e] = [actual[place]!, expected[place]!];
     if (Object.is(a, e) || a === e || (Number.isNaN(a) && Number.isNaN(e))) continue;
     const error = Math.abs(a - e);
-    if (!(error <= absolute + relative * Math.abs(e))) assert.fail(`${what}: element ${place} is ${a}, not ${e}`);
+    if (!(error <= absolute + relative * Math.abs(e))) assert.fail(`${said()}: element ${place} is ${a}, not ${e}`);
   }
 }
