@@ -15,7 +15,7 @@ import type { Adaptation, EntryPoint, Model, ParameterSpec, Setting } from "./mo
 import { byPath } from "./paths.js";
 import { Scope } from "./scope.js";
 import { evaluations, trainingStages } from "./training-plan.js";
-import { type Instance, moduleValue, type Value } from "./values.js";
+import { formatTensor, type Instance, moduleValue, type Value } from "./values.js";
 
 export interface BuildOptions {
   /** Name of the model; may be left out when the file has one. */
@@ -80,7 +80,7 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     const holds = reports.collect(() => isEntryPoint(method, scope));
     return holds ? [method.name.text] : [];
   });
-  const plan = { scope, parameters, entryPoints: entryNames, stages: members.stages };
+  const plan = { scope, functions: methods, parameters, entryPoints: entryNames, stages: members.stages };
   const stages = trainingStages(plan, reports);
   const planned = evaluations(plan, members.evaluations, reports);
   reports.throwIfAny();
@@ -114,6 +114,12 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
 export function checkEntryPoints(model: Model): readonly Diagnostic[] {
   const reports = new Reports();
   for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
+  for (const { name: stage, on: name, span } of model.stages) {
+    const outputs = reports.collect(() => model.entryPoint(name))?.outputs;
+    if (!outputs || (outputs.length === 1 && outputs[0]!.shape.length === 0)) continue;
+    const found = outputs.length === 1 ? formatTensor(outputs[0]!) : `a tuple of ${outputs.length}`;
+    reports.add(diagnose(messages.notALoss, span, { name, stage, found }));
+  }
   return reports.diagnostics;
 }
 

@@ -9,7 +9,7 @@ import { sourceText } from "./files.js";
 import type { EntryPoint, InputSpec, OutputSpec } from "./model.js";
 import type { Scope } from "./scope.js";
 import { dtypeOf, type GivenArgument, resolveType, shapeOfType } from "./signature.js";
-import { slotKey, Trace, tensorAt } from "./trace.js";
+import { slotKey, Trace, tensorAt, tokensKey } from "./trace.js";
 import { describeValue, type ModuleValue, type OperatorValue, type TensorValue, type Value } from "./values.js";
 
 /** Whether all parameters are tensors, or tokens of an adaptation: what a caller can hand in. */
@@ -34,7 +34,7 @@ export function traceEntryPoint(
     const given = declaration.parameters.map((parameter) => inputOf(context, trace, parameter, scope, inputs));
     const value = callMethod(context, model, name, given, declaration.name.span);
     const outputs = outputsOf(context, trace, declaration, value);
-    for (const operator of trace.applied) requireConsumed(context, trace, operator);
+    for (const operator of trace.applied.values()) requireConsumed(context, trace, operator);
     return { name, inputs, outputs, graph: withoutDeadNodes(trace.builder.finish()), span: declaration.span };
   } finally {
     context.trace = outer;
@@ -88,7 +88,7 @@ function outputsOf(context: Context, trace: Trace, declaration: FunctionDeclarat
 
 /** Every slot of every site of an operator that was put to use has been read: no token is generated in vain. */
 function requireConsumed(context: Context, trace: Trace, operator: OperatorValue): void {
-  const read = trace.consumed.get(operator);
+  const read = trace.consumed.get(tokensKey(operator));
   const memory = operator.adaptation.path;
   if (!read) fail(context, messages.operatorUnused, operator.span, { memory });
   for (const application of operator.adaptation.applications) {

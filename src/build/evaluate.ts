@@ -2,7 +2,7 @@
 
 import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
-import type { Block, Expression, Name } from "../../dsl/syntax/tree.js";
+import type { Expression, Name } from "../../dsl/syntax/tree.js";
 import { adapt } from "./adapt.js";
 import { binary, unary } from "./arithmetic.js";
 import { isBuiltin, namedConstant } from "./builtins/registry.js";
@@ -13,7 +13,7 @@ import { member } from "./member.js";
 import { applyOperator, replaceWeights } from "./operator.js";
 import { Scope } from "./scope.js";
 import { runBlock } from "./statements.js";
-import { describeValue, holdsModule, list, type TensorValue, tuple, type Value } from "./values.js";
+import { describeValue, holdsModule, list, tuple, type Value } from "./values.js";
 import { readWeight } from "./weights.js";
 
 /** The value of an expression. Throws WeftError. */
@@ -138,20 +138,4 @@ export function evaluateInt(expression: Expression, scope: Scope): number {
   const value = evaluate(expression, scope);
   if (value.kind === "int") return value.value;
   return fail(scope.context, messages.wrongKind, expression.span, { expected: "an int", found: describeValue(value) });
-}
-
-export function evaluateTensor(expression: Expression, scope: Scope): TensorValue {
-  const value = evaluate(expression, scope);
-  if (value.kind === "tensor") return value;
-  return fail(scope.context, messages.wrongKind, expression.span, {
-    expected: "a tensor",
-    found: describeValue(value),
-  });
-}
-
-/** The value of a block that must have one. */
-export function blockValue(block: Block, scope: Scope): Value {
-  const value = runBlock(block, scope);
-  if (value.kind === "none" && !block.value) return fail(scope.context, messages.noValue, block.span, {});
-  return value;
 }

@@ -10,7 +10,7 @@ import { evaluate } from "./evaluate.js";
 import type { InitializerPart } from "./model.js";
 import type { Scope } from "./scope.js";
 import { dtypeOf, type GivenArgument, resolveType, shapeOfType } from "./signature.js";
-import { emit, operandLabels, traceOf } from "./trace.js";
+import { emit, operandLabels, tokensKey, traceOf } from "./trace.js";
 import {
   type Adaptation,
   describeValue,
@@ -141,7 +141,7 @@ export function applyOperator(
     const found = describeValue(operator);
     return fail(context, messages.wrongKind, operatorSpan, { expected: "an operator such as memory(tokens)", found });
   }
-  context.trace?.applied.add(operator);
+  context.trace?.applied.set(tokensKey(operator), operator);
   const overrides = new Map<Instance, Override>(module.overrides);
   const within = `${module.instance.path}.`;
   let inside = 0;
@@ -171,7 +171,7 @@ export function readSlot(context: Context, replacement: Replacement, slot: SlotD
   const { grid, joined } = adaptation;
   const each = place.cut.count;
   const copy = joined ? 0 : site.copy;
-  const key = `${trace.operatorNumber(operator)} ${site.application.name} ${slot.name} ${site.layer} ${site.leaf} ${copy}`;
+  const key = `${tokensKey(operator)} ${site.application.name} ${slot.name} ${site.layer} ${site.leaf} ${copy}`;
   const cut = emit(context, slot.span, [tokens], (builder) => {
     const known = trace.slots.get(key);
     if (known !== undefined) return known;

@@ -23,8 +23,7 @@ function run(statement: Statement, scope: Scope): void {
         evaluate(statement.value, scope),
         scope,
       )) {
-        if (!scope.assign(name.text, value))
-          fail(scope.context, messages.assignUnknown, name.span, { name: name.text });
+        if (!scope.assign(name.text, value)) fail(scope.context, messages.unknownName, name.span, { name: name.text });
       }
       return;
     case "assert":

@@ -10,14 +10,13 @@ import type { AdaptedSite, OperatorValue, TensorValue } from "./values.js";
 /** The graph of one entry point while it is traced, and what must be known when it is complete. */
 export class Trace {
   readonly builder = new GraphBuilder();
-  /** Operators put to use by `with`. */
-  readonly applied = new Set<OperatorValue>();
-  /** Slots read, per operator. */
-  readonly consumed = new Map<OperatorValue, Set<string>>();
-  /** Slot tensors already cut out of an operator's tokens. */
+  /** Operators put to use by `with`, by tokens: using the same tokens twice is using them once. */
+  readonly applied = new Map<string, OperatorValue>();
+  /** Slots read, by tokens. */
+  readonly consumed = new Map<string, Set<string>>();
+  /** Slot tensors already cut out of tokens. */
   readonly slots = new Map<string, ValueId>();
   readonly #ordinals = new Map<string, number>();
-  readonly #operators = new Map<OperatorValue, number>();
 
   /** A number for the next random draw at this call path. */
   ordinal(path: string): number {
@@ -26,20 +25,15 @@ export class Trace {
     return next;
   }
 
-  operatorNumber(operator: OperatorValue): number {
-    const known = this.#operators.get(operator);
-    if (known !== undefined) return known;
-    this.#operators.set(operator, this.#operators.size);
-    return this.#operators.size - 1;
-  }
-
   consume(operator: OperatorValue, site: AdaptedSite, slot: string): void {
-    const key = slotKey(site, slot);
-    const known = this.consumed.get(operator);
-    if (known) known.add(key);
-    else this.consumed.set(operator, new Set([key]));
+    const tokens = tokensKey(operator);
+    const known = this.consumed.get(tokens);
+    if (known) known.add(slotKey(site, slot));
+    else this.consumed.set(tokens, new Set([slotKey(site, slot)]));
   }
 }
+
+export const tokensKey = ({ adaptation, tokens }: OperatorValue): string => `${adaptation.path} ${tokens.id}`;
 
 export const slotKey = (site: AdaptedSite, slot: string): string =>
   `${site.application.name} ${site.layer} ${site.leaf} ${site.copy} ${slot}`;

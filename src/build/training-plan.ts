@@ -1,7 +1,13 @@
 /** `train` and `evaluate` blocks: what is updated, how, on what data, and after which stage. */
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
-import type { ConfigEntry, EvaluateDeclaration, Expression, TrainDeclaration } from "../../dsl/syntax/tree.js";
+import type {
+  ConfigEntry,
+  EvaluateDeclaration,
+  Expression,
+  FunctionDeclaration,
+  TrainDeclaration,
+} from "../../dsl/syntax/tree.js";
 import { fail, type Reports } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
@@ -11,6 +17,7 @@ import { describeValue, type Value } from "./values.js";
 
 export interface PlanContext {
   readonly scope: Scope;
+  readonly functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly parameters: readonly ParameterSpec[];
   readonly entryPoints: readonly string[];
   readonly stages: readonly TrainDeclaration[];
@@ -28,6 +35,11 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
   for (const key of ["update", "optimizer"] as const) {
     if (!entries.has(key))
       fail(context, messages.missingKey, declaration.name.span, { key, stage: declaration.name.text });
+  }
+  const result = plan.functions.get(declaration.on.text)?.result;
+  if (result && (result.kind !== "tensor" || result.axes.length > 0)) {
+    const values = { name: declaration.on.text, stage: declaration.name.text, found: sourceText(context, result.span) };
+    fail(context, messages.notALoss, declaration.on.span, values);
   }
   const read = reader(plan.scope, entries);
   const optimizer = read.optimizer();

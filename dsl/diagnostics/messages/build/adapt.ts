@@ -56,7 +56,12 @@ export const adaptMessages = {
     code: "W355",
     text: ({ path }) => `\`${path}\` is adapted twice by one interface`,
     help: () => "Name each module once; different interfaces may share a module.",
-    example: adapted({ adapt: "adapt {layers[*], layers[*]} with Add(1) as Rows(4)" }),
+    example: adapted({
+      modules: `${unit}module Pair() {\n  a = Unit(4)\n}\n`,
+      fields: "layers = [Pair()] * 2",
+      adapt: "adapt layers[*].{a, a} with Add(1) as Rows(4)",
+      body: "x",
+    }),
   }),
   interfaceNotOn: defineMessage<{ interface: string; on: readonly string[]; path: string; module: string }>({
     code: "W356",
@@ -81,7 +86,9 @@ export const adaptMessages = {
     text: ({ name }) => `slot ${name} must start as zeros(), constant(c) or normal(std)`,
     help: () =>
       "A generator's last layer starts so that the slot starts as declared; other starts cannot be made this way.",
-    example: adapted({ interface: add.replace("zeros()", "orthogonal()") }),
+    example: adapted({
+      interface: add.replace("rank: int", "rank: int, start: initializer = orthogonal()").replace("zeros()", "start"),
+    }),
   }),
   sharedDisagrees: defineMessage<{ name: string; first: string; second: string }>({
     code: "W359",
@@ -116,12 +123,9 @@ export const adaptMessages = {
     text: ({ slot, site }) => `${slot} starts differently at \`${site}\` than at the first site`,
     help: () => "One head of the generator writes all of them, so they start alike.",
     example: adapted({
-      interface: add.replace("zeros()", "constant(base.dim)"),
-      layout: row
-        .replace("reshape(slot, [-1, rows, columns])", "reshape(slot, [1, 1, slot.shape[1]])[:, :, :1]")
-        .replace("rows = 1", "rows = 1"),
-      fields: "layers = [Unit(4), Unit(4)]",
-      adapt: "adapt layers[*] with Add(1) as Rows(1)",
+      modules: unit.replace("dim: int", "dim: int, start: float"),
+      interface: add.replace("zeros()", "constant(base.start)"),
+      fields: "layers = [Unit(4, 0.5), Unit(4, 1.5)]",
       body: "x",
     }),
   }),
@@ -184,13 +188,18 @@ export const adaptMessages = {
     text: ({ slot, site }) => `slot ${slot} is not used at \`${site}\``,
     help: () => "Its tokens would be generated in vain: use it or remove it.",
     example: adapted({
-      interface: add.replace("  forward", "  slot B: [rank, base.dim] = zeros()\n  forward"),
+      interface: add
+        .replace("  forward", "  slot B: [rank, base.dim] = zeros()\n  forward")
+        .replace("A.T", "(if rank > 1 { A + B } else { A }).T"),
     }),
   }),
   notAWeight: defineMessage<{ name: string; module: string; known: readonly string[] }>({
     code: "W371",
     text: ({ name, module }) => `${module} stores no \`${name}\` here, so it cannot be replaced`,
     help: ({ known }) => (known.length === 0 ? undefined : `It stores ${listed(known)}.`),
-    example: adapted({ interface: add.replace("base(x)", "(base with { bias: x })(x)") }),
+    example: adapted({
+      modules: unit.replace("  forward", "  if dim > 9 { param bias: [dim] = zeros() }\n  forward"),
+      interface: add.replace("base(x)", "(base with { bias: x })(x)"),
+    }),
   }),
 };

@@ -14,9 +14,9 @@ export const valueMessages = {
   unknownName: defineMessage<{ name: string }>({
     code: "W302",
     text: ({ name }) => `\`${name}\` is not known here`,
-    help: () => "An axis has a size only once an argument has bound it; other names must be declared or imported.",
+    help: () => "It may be declared under an `if` that does not hold.",
     example:
-      "interface Scale() on Unit {\n  if false { given s: [] }\n  forward(x) { base(x) * s }\n  slot a: [1] = zeros()\n}\nmodule Unit() { forward(x: [n]) -> [n] { x } }\n",
+      "module Gain(on: bool = false) {\n  if on { half = 0.5 }\n  forward(x: [n]) -> [n] { x * half }\n}\nmodel M() {\n  gain = Gain()\n  fn f(x: [4]) -> [4] { gain(x) }\n}\n",
   }),
   unknownMember: defineMessage<{ name: string; found: string; known: readonly string[] }>({
     code: "W303",
@@ -51,12 +51,6 @@ export const valueMessages = {
     text: ({ count, found }) => `${count} names are given to ${found}`,
     example: model("    let (a, b, c) = split(x, 2)\n    x"),
   }),
-  assignUnknown: defineMessage<{ name: string }>({
-    code: "W309",
-    text: ({ name }) => `\`${name}\` has no value in this function that could change`,
-    help: ({ name }) => `Write \`let ${name} = ..\` first.`,
-    example: model("    x = x + 1\n    x"),
-  }),
   assertionFailed: defineMessage<{ text: string }>({
     code: "W310",
     text: ({ text }) => (text === "" ? "this assertion does not hold" : text),
@@ -79,13 +73,6 @@ export const valueMessages = {
     help: () => "Calls are unrolled while the model is built: they must end for the sizes given.",
     example:
       "fn f(x: [n]) -> [n] { g(x) }\nfn g(x: [n]) -> [n] { f(x) }\nmodel M() {\n  fn h(x: [2]) -> [2] { f(x) }\n}\n",
-  }),
-  noValue: defineMessage({
-    code: "W314",
-    text: () => "this block ends without a value",
-    help: () => "The last expression of a block is its value; an `if` without `else` has none when it does not hold.",
-    example:
-      "module P(on: bool) {\n  forward(x: [n]) -> [n] {\n    if on { x }\n  }\n}\nmodel M() {\n  p = P(false)\n  fn f(x: [2]) -> [2] { p(x) }\n}\n",
   }),
   noSuchMethod: defineMessage<{ module: string; method: string }>({
     code: "W315",
@@ -146,10 +133,10 @@ export const valueMessages = {
   }),
   badWeightShape: defineMessage<{ name: string; type: string }>({
     code: "W324",
-    text: ({ name, type }) => `the sizes in \`${type}\`, the shape of ${name}, are not all known`,
+    text: ({ name, type }) => `\`${name}\` has the shape ${type}, which is not made of whole sizes of at least 0`,
     help: () => "Sizes of stored tensors are ints: parameters of the module, or made from them.",
     example:
-      "module Gain() {\n  param gain: [n] = ones()\n  forward(x: [n]) -> [n] { x * gain }\n}\nmodel M() {\n  gain = Gain()\n  fn f(x: [4]) -> [4] { gain(x) }\n}\n",
+      "module Gain(n: int) {\n  param gain: [n - 5] = ones()\n  forward(x: [n]) -> [n] { x * sum(gain) }\n}\nmodel M() {\n  gain = Gain(4)\n  fn f(x: [4]) -> [4] { gain(x) }\n}\n",
   }),
   badInitializer: defineMessage<{ found: string }>({
     code: "W325",
