@@ -49,3 +49,5 @@ export function operationWeight(node: Node): number {
       return 1;
   }
 }
+/** Tensors up to this size may be visited element by element by one thread, row after row. */
+export const fewRowsLimit = 16_384;

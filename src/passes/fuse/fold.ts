@@ -4,7 +4,7 @@
  */
 import type { Node, ValueId } from "../../graph/node.js";
 import type { Cluster, Root } from "./cluster.js";
-import { expressionLimit, rowElementLimit } from "./cost.js";
+import { expressionLimit, fewRowsLimit, rowElementLimit } from "./cost.js";
 import { elementsOf, type FoldAxis, foldLabels, reduceSpace } from "./facts.js";
 import {
   compareOrder,
@@ -59,6 +59,8 @@ function reductionRoot(
 function whyRowsOnly(forming: Forming, node: Node, axes: readonly FoldAxis[]): string | undefined {
   const length = product(axes.filter(({ reduced }) => reduced));
   if (length > rowElementLimit) return `rows of ${length} elements are too long to be visited again by the same kernel`;
+  const all = product(axes);
+  if (all > fewRowsLimit && all / length < 32) return "there are too few rows to share out";
   const reduced = new Set(axes.filter((axis) => axis.reduced && axis.size > 1).map(({ label }) => label));
   const labels = foldLabels(node, forming.facts.graph);
   const sizes = new Map(axes.map(({ label, size }) => [label, size]));
@@ -125,8 +127,6 @@ function joinOperand(forming: Forming, node: Node, axes: readonly FoldAxis[]): b
   } else {
     const reason = whyRowsOnly(forming, node, axes);
     if (reason) return no(reason);
-    const rows = product(axes.filter((axis) => !axis.reduced));
-    if (rows < 32 && rows * product(axes) > rowElementLimit) return no("there are too few rows to share out");
   }
   if (!fits(forming, cluster, node, outside, no)) return false;
   const into = root.kind === "reduction" ? root : reductionRoot(forming, node, axes, layout, false);

@@ -19,15 +19,29 @@ function operand(context: LoweringContext, cluster: Cluster, value: ValueId): Ac
   return accessOf(context.viewOrStore(value, cluster), shapeOfValue(context.facts, value));
 }
 
-/**
- * Where a result goes: its own place, or that of the first view of it that is stored. Other stored views are left to kernels of
- * their own.
- */
+/** Results are stored once: beside a result itself, or one view of it, further views are left to kernels of their own. */
+function evictViews(context: LoweringContext, cluster: Cluster, results: readonly ValueId[]): boolean {
+  const written = new Set<ValueId>();
+  let changed = false;
+  const stores = context.storesOf(cluster);
+  // The result itself goes first, and then views in order.
+  for (const member of [...stores.filter((value) => results.includes(value)), ...stores]) {
+    const base = baseOf(context, cluster, member);
+    if (member === base || !written.has(base)) {
+      written.add(base);
+    } else if (context.owner(member) === cluster) {
+      context.evict(member);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+/** Where a result goes: its own place, or that of the view of it that is stored. */
 function result(context: LoweringContext, cluster: Cluster, value: ValueId): Access {
   const own = context.layout(value)!;
   const stores = context.storesOf(cluster).filter((member) => baseOf(context, cluster, member) === value);
   const target = stores.includes(value) ? value : (stores[0] ?? value);
-  for (const other of stores) if (other !== target) context.evict(other);
   const storage = context.storageOf(target);
   const strideOf = new Map<number, number>();
   context.dimensions.resolveLayout(context.layout(target)!).forEach((axis, place) => {
@@ -51,13 +65,17 @@ function baseOf(context: LoweringContext, cluster: Cluster, member: ValueId): Va
   return at;
 }
 
-export function attentionRecord(context: LoweringContext, cluster: Cluster, node: AttentionNode): KernelRecord {
+export function attentionRecord(
+  context: LoweringContext,
+  cluster: Cluster,
+  node: AttentionNode,
+): KernelRecord | "again" {
+  if (evictViews(context, cluster, node.outputs)) return "again";
   const { scale, masked } = node.attributes;
   const [q, k, v] = [node.inputs[0]!, node.inputs[1]!, node.inputs[2]!];
   const shape = shapeOfValue(context.facts, q);
   const [heads, queries, width] = shape.slice(-3) as [number, number, number];
   const [keyHeads, keys, valueWidth] = shapeOfValue(context.facts, v).slice(-3) as [number, number, number];
-  // Results first: they say what other kernels still have to make.
   const results = node.outputs.map((output) => result(context, cluster, output));
   const read = (value: ValueId) => operand(context, cluster, value);
   const common = {
@@ -91,7 +109,12 @@ export function attentionRecord(context: LoweringContext, cluster: Cluster, node
   };
 }
 
-export function scatterRecord(context: LoweringContext, cluster: Cluster, node: NodeOf<"scatter_add">): KernelRecord {
+export function scatterRecord(
+  context: LoweringContext,
+  cluster: Cluster,
+  node: NodeOf<"scatter_add">,
+): KernelRecord | "again" {
+  if (evictViews(context, cluster, node.outputs)) return "again";
   const { batch, size } = node.attributes;
   const [source, indices] = [node.inputs[0]!, node.inputs[1]!];
   const shape = shapeOfValue(context.facts, source);
