@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { CommandModule } from "yargs";
-import { printKernelList } from "../../kernels/print.js";
+import { printKernels } from "../../kernels/print.js";
 import { compile } from "../../api/load.js";
 import { targetOf } from "../../api/devices.js";
 import { lower, type PassName, type Purpose } from "../../compile.js";
@@ -52,7 +52,7 @@ export const graphCommand: CommandModule<object, Options> = {
     const text =
       format === "text"
         ? after === "fused"
-          ? printKernelList(list)
+          ? printKernels(list)
           : printGraph(graphs.get(after)!)
         : after === "fused"
           ? await drawKernels(list, format)
