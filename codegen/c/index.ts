@@ -1,11 +1,11 @@
 /** One emitter per archetype. */
 import type { Buffer, KernelRecord } from "../../src/kernels/record.js";
-import { emitAttention, emitAttention, emitAttentionBackward, emitAttentionBackward } from "./attention.js";
+import { emitAttention, emitAttentionBackward } from "./attention.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
 import type { EmittedKernel } from "./emitted.js";
 import { emitReduction } from "./reduction.js";
-import { emitScatterAdd, emitScatterAdd } from "./scatter-add.js";
+import { emitScatterAdd } from "./scatter-add.js";
 
 /** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
 export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[] {

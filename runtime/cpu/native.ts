@@ -47,12 +47,23 @@ export interface NativeRuntime {
 
 const runtimes = new Map<string, NativeRuntime>();
 
+/**
+ * Kernels run on koffi's thread too. Its usual 128 KiB of stack are enough for those of today, but leave little room; koffi takes the
+ * setting only before the first library of the process.
+ */
+function widenStack(): void {
+  try {
+    koffi.config({ async_stack_size: 2 << 20 });
+  } catch {
+    // Some other library was first.
+  }
+}
+
 /** Loads the fixed runtime (once per process and path); its symbols are then visible to the kernels' libraries. */
 export function loadRuntime(path: string): NativeRuntime {
   const known = runtimes.get(path);
   if (known) return known;
-  // Kernels run on koffi's thread too; their rows of accumulators are larger than its usual stack allows for.
-  if (runtimes.size === 0) koffi.config({ async_stack_size: 4 << 20 });
+  widenStack();
   const library = koffi.load(path, { global: true });
   const long = (definition: string) => {
     const call = library.func(definition);
