@@ -38,6 +38,14 @@ function settle(initializer: InitializerValue["initializer"], shape: Shape): Ini
       return { kind: "uniform", bound: 1 / Math.sqrt(fanIn(shape)) };
     case "xavier":
       return { kind: "uniform", bound: Math.sqrt(6 / (fanIn(shape) + fanOut(shape))) };
+    case "parts": {
+      // Boxes of the last axes; leading ones are whole: `param table: [n, ...memory.grid.shape] = memory.initial()`.
+      const parts = initializer.parts.map(({ starts, limits, initializer: part }) => {
+        const lead = shape.slice(0, Math.max(shape.length - starts.length, 0));
+        return { starts: [...lead.map(() => 0), ...starts], limits: [...lead, ...limits], initializer: part };
+      });
+      return { kind: "parts", parts };
+    }
     default:
       return initializer;
   }

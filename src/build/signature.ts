@@ -87,6 +87,7 @@ export function bindCall(
       );
       return settle(parameter, value);
     }
+    if (argument.value.kind === "none") return settle(parameter, argument.value);
     if (argument.value.kind !== "tensor") {
       numbers.push({ parameter, argument, type: type.type });
       return;
@@ -95,6 +96,15 @@ export function bindCall(
     settle(parameter, withMask(context, argument.value, type.type, argument.span));
   };
 
+  // Numbers become constants of the declared shape: as soon as it is known, so that later defaults can use them.
+  const settleNumbers = (last: boolean) => {
+    for (const { parameter, argument, type } of numbers.splice(0)) {
+      const scope = new Scope(context, parameter.scope, { resolve: (name) => bindings.resolve(name) });
+      if (last || shapeOfType(type, scope, bindings)) {
+        settle(parameter, numberArgument(context, callee, parameter, type, argument, bindings));
+      } else numbers.push({ parameter, argument, type });
+    }
+  };
   for (const parameter of parameters) {
     const argument = matched.get(parameter);
     if (argument) take(parameter, argument);
@@ -107,6 +117,7 @@ export function bindCall(
   defineSizes();
   for (const parameter of parameters) {
     if (matched.has(parameter)) continue;
+    settleNumbers(false);
     if (!parameter.default)
       fail(context, messages.missingArgument, span, { callee, name: parameter.name.text }, [declared(parameter)]);
     const scope = parameter.alias ? new Scope(context, defaults) : local;
@@ -115,9 +126,7 @@ export function bindCall(
     defineSizes();
   }
   for (const check of checks) check();
-  for (const { parameter, argument, type } of numbers) {
-    settle(parameter, numberArgument(context, callee, parameter, type, argument, bindings));
-  }
+  settleNumbers(true);
   return bindings;
 }
 
@@ -323,7 +332,6 @@ function numberArgument(
 ): Value {
   const { value, span } = argument;
   const name = parameter.name.text;
-  if (value.kind === "none") return value;
   if (value.kind !== "int" && value.kind !== "float" && value.kind !== "bool") {
     const expected = `a tensor ${sourceText(context, type.span)}`;
     return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
