@@ -97,7 +97,7 @@ function addSites(
       copies.set(copyKey, next);
     }
     const copy = copies.get(copyKey)!;
-    const frame = { path, what: `adapting ${path}`, span: pattern.span };
+    const frame = { path, what: `adapting ${path}`, span: pattern.span, how: "" };
     const refuse = () => fail(context, messages.noSites, pattern.span, {});
     application.sites.push(
       within(context, frame, refuse, () => makeSite(context, application, site, layer, copy, leaf, shared)),

@@ -3,7 +3,7 @@ import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type { Expression, FunctionDeclaration } from "../../dsl/syntax/tree.js";
 import { runBuiltin } from "./builtins/registry.js";
-import { type Context, fail, within } from "./context.js";
+import { type Context, type Frame, fail, within } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
 import { applyInterface, applyLayout, instantiate } from "./instantiate.js";
@@ -98,7 +98,8 @@ export function callMethod(
   const path = instance.path ?? "";
   const kind = instance.declaration.name.text;
   const place = path === "" ? kind : path;
-  const frame = { path, what: `in ${place}${name === "forward" ? "" : `.${name}`}`, span };
+  const how = path === "" && context.frames.length === 0 ? "" : "called here";
+  const frame = { path, what: `in ${place}${name === "forward" ? "" : `.${name}`}`, span, how };
   const self = moduleValue(instance, overrides);
   const chain = overrides.get(instance)?.replacements ?? [];
   for (let position = Math.min(receiver.level, chain.length) - 1; position >= 0; position--) {
@@ -143,7 +144,7 @@ export function callDeclared(
 
 function run(
   context: Context,
-  frame: { readonly path: string; readonly what: string; readonly span: Span },
+  frame: Frame,
   declaration: FunctionDeclaration,
   parameters: readonly TypedParameter[],
   scope: Scope,

@@ -12,6 +12,8 @@ export interface Frame {
   readonly path: string;
   /** What the call chain of a message shows: `in backbone.blocks.3.attn`. */
   readonly what: string;
+  /** What happens at `span`; "called here" when left out. */
+  readonly how?: string;
   readonly span: Span;
 }
 
@@ -39,10 +41,15 @@ export function within<T>(context: Context, frame: Frame, tooDeep: () => never, 
   }
 }
 
-/** The module instances and calls that led here, innermost first. */
+/** The module instances and calls that led here, innermost first; each said once. */
 export function callChain(context: Context): Label[] {
-  const shown = context.frames.slice(-12).reverse();
-  return shown.map((frame) => ({ span: frame.span, text: `${frame.what}, called here` }));
+  const labels = new Map<string, Label>();
+  for (const { span, what, how = "called here" } of context.frames.slice(-24).reverse()) {
+    const text = how === "" ? what : `${what}, ${how}`;
+    const key = `${span.file} ${span.start} ${text}`;
+    if (!labels.has(key) && labels.size < 12) labels.set(key, { span, text });
+  }
+  return [...labels.values()];
 }
 
 export function fail<Values extends object>(

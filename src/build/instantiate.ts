@@ -46,7 +46,7 @@ export function instantiate(
   const scope = new Scope(context, fileScope(context, declaration.span.file));
   const statics = bindStatics(context, name, declaration.parameters, given, caller, scope, span);
   const refuse = () => fail(context, messages.tooDeep, span, { name });
-  return within(context, { path: "", what: `making ${name}`, span }, refuse, () => {
+  return within(context, { path: "", what: `making ${name}`, span, how: "" }, refuse, () => {
     const members = new Members(scope);
     for (const member of declaration.members) members.add(member);
     const { fields, weights, methods } = members;

@@ -375,7 +375,7 @@ export function describeValue(value: Value): string {
     case "method":
       return `the method ${value.name}`;
     case "module":
-      return `a ${value.instance.declaration.name.text}`;
+      return `the module ${value.instance.declaration.name.text}`;
     case "weight":
       return `the stored tensor ${value.definition.path || value.definition.name}`;
     case "interface":

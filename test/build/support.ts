@@ -42,6 +42,11 @@ export async function diagnosticsOf(text: string, options: BuildOptions = {}): P
   }
 }
 
+/** The texts that a file's messages point into. */
+export async function sourcesOf(text: string): Promise<ReadonlyMap<string, string>> {
+  return (await check("model.weft", textHost({ "model.weft": text }))).sources;
+}
+
 export type Numbers = ArrayLike<number>;
 
 const numbered = (values: Readonly<Record<string, Numbers>>) =>

@@ -65,7 +65,7 @@ export const adaptMessages = {
   }),
   interfaceNotOn: defineMessage<{ interface: string; on: readonly string[]; path: string; module: string }>({
     code: "W356",
-    text: ({ interface: name, path, module }) => `${name} does not apply to \`${path}\`, which is a ${module}`,
+    text: ({ interface: name, path, module }) => `${name} does not apply to \`${path}\`, which is the module ${module}`,
     help: ({ interface: name, on }) => `${name} is declared on ${listed(on)}.`,
     example: adapted({
       modules: `${unit}module Other(dim: int) { forward(x: [n]) -> [n] { x } }\n`,
@@ -179,7 +179,7 @@ export const adaptMessages = {
   siteNotReached: defineMessage<{ memory: string; sites: readonly string[]; all: number }>({
     code: "W369",
     text: ({ memory, sites, all }) =>
-      `${sites.length} of ${all} sites of \`${memory}\` are never called, so their tokens do nothing: ${listed(sites)}`,
+      `${sites.length} of the ${all} sites of \`${memory}\` never run, so their tokens do nothing: ${listed(sites)}`,
     help: () => "Adapt only what this entry point runs.",
     example: adapted({ body: "(layers[0] with memory(t))(x)" }),
   }),
