@@ -16,8 +16,20 @@ export type ScalarInstruction =
   /** Reductions: folds `operand` over the reduced dimensions; the result is one number per row. `argument` yields the i32 index. */
   | { readonly kind: "reduce"; readonly reduction: Reduction; readonly operand: number; readonly dtype: Dtype }
   | { readonly kind: "unary"; readonly operation: UnaryName; readonly operand: number; readonly dtype: Dtype }
-  | { readonly kind: "binary"; readonly operation: BinaryName; readonly left: number; readonly right: number; readonly dtype: Dtype }
-  | { readonly kind: "select"; readonly condition: number; readonly then: number; readonly otherwise: number; readonly dtype: Dtype }
+  | {
+      readonly kind: "binary";
+      readonly operation: BinaryName;
+      readonly left: number;
+      readonly right: number;
+      readonly dtype: Dtype;
+    }
+  | {
+      readonly kind: "select";
+      readonly condition: number;
+      readonly then: number;
+      readonly otherwise: number;
+      readonly dtype: Dtype;
+    }
   | { readonly kind: "cast"; readonly operand: number; readonly dtype: Dtype }
   /** See primitive `random`: operands seed (u32), step (u32), row (i32), element (i32, index within the instance's draw). */
   | {

@@ -1,7 +1,8 @@
 /** Gives every buffer of a kernel list its place: fixed homes by the parameter layout, scratch by liveness. */
 import { bytesPerElement } from "../graph/dtype.js";
+import { mapAccesses } from "../kernels/access.js";
 import { type MemoryPlan, type ParameterLayout, segmentAlignment } from "../kernels/layout.js";
-import type { Buffer, BufferHome, BufferId, KernelList } from "../kernels/record.js";
+import type { Access, Buffer, BufferHome, BufferId, KernelList } from "../kernels/record.js";
 import type { ScalarName } from "../primitives/names.js";
 import { livesOf, successors } from "./plan/liveness.js";
 import { align, pack } from "./plan/pack.js";
@@ -13,9 +14,11 @@ const bytesOf = (buffer: Buffer): number => buffer.elements * bytesPerElement[bu
 
 /**
  * Byte offsets of all buffers in their segments, 256-aligned where they are free. Inputs and outputs stand in the order in which the
- * list names them. Throws when a path is not in the layout.
+ * lists name them. The lists run one after the other; the plan numbers the buffers of all of them in a row. Throws when a path is
+ * not in the layout.
  */
-export function plan(list: KernelList, layout: ParameterLayout): MemoryPlan {
+export function plan(lists: readonly KernelList[], layout: ParameterLayout): MemoryPlan {
+  const list = joined(lists);
   const places = new Map(layout.places.map((place) => [place.path, place.offset]));
   const ends = { inputs: 0, outputs: 0, constants: 0, prepared: 0 };
   const known = new Map<string, number>();
@@ -54,6 +57,20 @@ export function plan(list: KernelList, layout: ParameterLayout): MemoryPlan {
   const offsets = list.buffers.map((buffer, id) => fixed(buffer.home, buffer, id));
   const scratch = planScratch(list, offsets);
   return { offsets, ...scratch, preparedBytes: ends.prepared, constantBytes: ends.constants };
+}
+
+/** Several lists as one. */
+function joined(lists: readonly KernelList[]): KernelList {
+  const [only] = lists;
+  if (only && lists.length === 1) return only;
+  const buffers: Buffer[] = [];
+  const kernels = lists.flatMap((list) => {
+    const first = buffers.length;
+    buffers.push(...list.buffers);
+    const shift = (access: Access): Access => ({ ...access, buffer: access.buffer + first });
+    return list.kernels.map((kernel) => mapAccesses(kernel, shift, shift));
+  });
+  return { buffers, kernels, refusals: [] };
 }
 
 /** Packs scratch buffers into `offsets`. Buffers that follow each other in place are one stretch. */
