@@ -204,14 +204,14 @@ function recomputation(
 
 /** Of stored values, in order, those that follow from one stored before them are not. */
 function dropSpare(deciding: Deciding, spare: readonly ValueId[]): void {
-  const { facts, clustering, stored, users } = deciding;
+  const { clustering, stored, users } = deciding;
   for (const value of spare) {
     if (deciding.forced(value) || deciding.repeated[value]) continue;
     const owner = clustering.owner(value)!;
     const cost = recomputation(deciding, value, owner, (input) =>
       stored.has(input) || clustering.owner(input)?.id !== owner.id ? "load" : "expand",
     );
-    const limit = users[value] === several && facts.roles[value] !== "view" ? dearWeight + 4 : sparedStoreWeight;
+    const limit = users[value] === several ? dearWeight : sparedStoreWeight;
     if (cost !== undefined && cost < limit) stored.delete(value);
   }
 }
