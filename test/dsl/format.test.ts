@@ -113,7 +113,7 @@ describe("formatter", () => {
   });
 
   it("is idempotent and keeps tree and comments of generated files", () => {
-    const count = Math.max(300, Math.floor(Number(process.env.WEFT_FUZZ ?? 3000) / 10));
+    const count = Math.max(300, Math.floor(Number(process.env.WEFT_FUZZ ?? 3000) / 30));
     const base = Number(process.env.WEFT_SEED ?? 1);
     let valid = 0;
     for (let seed = base; seed < base + count; seed += 1) {

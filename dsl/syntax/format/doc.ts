@@ -85,7 +85,8 @@ export function print(doc: Doc, width: number): string {
         tasks.push({ doc: part.content, indent: flat && !part.always ? depth : depth + unit, flat });
         break;
       case "group": {
-        const fitting = !part.broken && (flat || fits(part.content, tasks, width - current.length));
+        const column = afterComment ? depth : current.length;
+        const fitting = !part.broken && (flat || fits(part.content, tasks, width - column));
         tasks.push({ doc: part.content, indent: depth, flat: fitting });
         break;
       }
@@ -147,9 +148,12 @@ function fits(content: Doc, rest: readonly Task[], room: number): boolean {
       case "choice":
         left -= doc.flat.length;
         break;
+      case "comment":
+        // Comments before the first word stand on lines above it.
+        if (!doc.own || left < room) return true;
+        break;
       case "break":
       case "lines":
-      case "comment":
         return true;
     }
   }

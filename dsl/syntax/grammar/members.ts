@@ -77,33 +77,41 @@ export abstract class MemberGrammar extends StatementGrammar {
   });
 
   readonly conditional: ParserMethod<[], Conditional> = this.rule("conditional", () => {
-    const start = this.CONSUME(t.If);
+    const branches: Omit<Conditional, "kind" | "otherwise" | "span">[] = [];
+    const starts = [this.CONSUME(t.If)];
     const condition = this.SUBRULE(this.expression);
-    const then = this.SUBRULE(this.members);
-    const otherwise = this.OPTION(() => {
-      this.CONSUME(t.Else);
-      return this.OR<readonly Member[]>({
-        DEF: [
-          {
-            ALT: () => {
-              const inner = this.SUBRULE(this.conditional);
-              return [inner];
+    branches.push({ condition, then: this.SUBRULE(this.members) });
+    let otherwise: readonly Member[] | undefined;
+    this.MANY({
+      GATE: () => otherwise === undefined,
+      DEF: () => {
+        this.CONSUME(t.Else);
+        this.OR({
+          DEF: [
+            {
+              ALT: () => {
+                starts.push(this.CONSUME2(t.If));
+                const inner = this.SUBRULE2(this.expression);
+                branches.push({ condition: inner, then: this.SUBRULE2(this.members) });
+              },
             },
-          },
-          { ALT: () => this.SUBRULE2(this.members) },
-        ],
-        ERR_MSG: "`if` or `{`",
-      });
+            {
+              ALT: () => {
+                otherwise = this.SUBRULE3(this.members);
+              },
+            },
+          ],
+          ERR_MSG: "`if` or `{`",
+        });
+      },
     });
-    return this.ACTION(
-      (): Conditional => ({
-        kind: "conditional",
-        condition,
-        then,
-        otherwise: otherwise ?? [],
-        span: this.spanFrom(start),
-      }),
-    );
+    return this.ACTION((): Conditional => {
+      let rest = otherwise ?? [];
+      for (let place = branches.length - 1; place > 0; place -= 1) {
+        rest = [{ kind: "conditional", ...branches[place]!, otherwise: rest, span: this.spanFrom(starts[place]!) }];
+      }
+      return { kind: "conditional", ...branches[0]!, otherwise: rest, span: this.spanFrom(starts[0]!) };
+    });
   });
 
   readonly weight: ParserMethod<[], Weight> = this.rule("weight", () => {
