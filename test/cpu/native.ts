@@ -14,24 +14,37 @@ export const nativeFolder = fileURLToPath(new URL("../../runtime/cpu/native/", i
 
 const flags = [
   ..."-O3 -march=native -std=gnu11 -fopenmp-simd -ffp-contract=fast -fno-math-errno -fno-trapping-math".split(" "),
-  ..."-fPIC -shared -Wall -Wextra -Werror -Wno-unused-variable -Wno-unused-parameter -Wno-unused-function".split(" "),
+  ..."-fPIC -Wall -Wextra -Werror -Wno-unused-variable -Wno-unused-parameter -Wno-unused-function".split(" "),
 ];
 
-/** Compiles the runtime's C files together with more C text and returns the library's path. */
-export function compileLibrary(text: string, extraFlags: readonly string[] = []): string {
+/** More flags from outside, to run the tests with other vectors (-mno-avx512f) or a sanitizer. */
+const outerFlags = process.env.WEFT_C_FLAGS?.split(" ") ?? [];
+
+function compile(folder: string, args: readonly string[]): void {
+  execFileSync(process.env.CC ?? "cc", [...flags, ...outerFlags, "-I", nativeFolder, ...args], {
+    cwd: folder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
+let objects: readonly string[] | undefined;
+
+/** The runtime's object files, compiled once a process. */
+function runtimeObjects(): readonly string[] {
+  if (objects) return objects;
   const folder = mkdtempSync(join(tmpdir(), "weft-native-"));
-  const source = join(folder, "kernels.c");
+  const sources = readdirSync(nativeFolder).filter((name) => name.endsWith(".c"));
+  compile(folder, ["-c", ...sources.map((name) => join(nativeFolder, name))]);
+  objects = sources.map((name) => join(folder, name.replace(/c$/, "o")));
+  return objects;
+}
+
+/** Compiles C text and the runtime into one library and returns its path. */
+export function compileLibrary(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "weft-kernels-"));
   const library = join(folder, "kernels.so");
-  writeFileSync(source, text);
-  const files = readdirSync(nativeFolder).filter((name) => name.endsWith(".c"));
-  const paths = files.map((name) => join(nativeFolder, name));
-  execFileSync(
-    "cc",
-    [...flags, ...extraFlags, "-I", nativeFolder, "-o", library, source, ...paths, "-lm", "-lpthread", "-ldl"],
-    {
-      stdio: ["ignore", "inherit", "inherit"],
-    },
-  );
+  writeFileSync(join(folder, "kernels.c"), text);
+  compile(folder, ["-shared", "-o", library, "kernels.c", ...runtimeObjects(), "-lm", "-lpthread", "-ldl"]);
   return library;
 }
 
@@ -88,10 +101,9 @@ export class KernelLibrary {
   constructor(
     readonly kernels: readonly EmittedKernel[],
     extraText = "",
-    extraFlags: readonly string[] = [],
   ) {
     const sources = kernels.map((kernel, number) => kernel.source.replaceAll("KERNEL", `kernel${number}`));
-    const path = compileLibrary([cPrelude, extraText, ...sources].join("\n"), extraFlags);
+    const path = compileLibrary([cPrelude, extraText, ...sources].join("\n"));
     this.runtime = openRuntime(path);
     this.#self = this.runtime.load(path);
     if (!this.#self) throw new Error(this.runtime.loadError());

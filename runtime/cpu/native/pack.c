@@ -33,23 +33,15 @@ void weft_gather(float *out, int64_t step, const float *base, const weft_walk *l
 
 /* Rows become columns by log2(lanes) rounds of interleaving the first half with the second. */
 static inline __attribute__((always_inline)) void transpose_square(weft_vector square[WEFT_LANES]) {
-  weft_lanes low, high;
-#pragma GCC unroll 16
-  for (int i = 0; i < WEFT_LANES / 2; i++) {
-    low[2 * i] = i;
-    low[2 * i + 1] = WEFT_LANES + i;
-    high[2 * i] = WEFT_LANES / 2 + i;
-    high[2 * i + 1] = WEFT_LANES + WEFT_LANES / 2 + i;
-  }
-#pragma GCC unroll 4
+  WEFT_UNROLLED
   for (int round = 1; round < WEFT_LANES; round *= 2) {
     weft_vector next[WEFT_LANES];
-#pragma GCC unroll 16
+    WEFT_UNROLLED
     for (int i = 0; i < WEFT_LANES / 2; i++) {
-      next[2 * i] = __builtin_shuffle(square[i], square[i + WEFT_LANES / 2], low);
-      next[2 * i + 1] = __builtin_shuffle(square[i], square[i + WEFT_LANES / 2], high);
+      next[2 * i] = WEFT_TAKE_TURNS(square[i], square[i + WEFT_LANES / 2], WEFT_LOW);
+      next[2 * i + 1] = WEFT_TAKE_TURNS(square[i], square[i + WEFT_LANES / 2], WEFT_HIGH);
     }
-#pragma GCC unroll 16
+    WEFT_UNROLLED
     for (int i = 0; i < WEFT_LANES; i++) square[i] = next[i];
   }
 }
@@ -60,10 +52,10 @@ static void store_square(float *out, int64_t step, const weft_vector square[WEFT
 
 static inline void transpose_block(float *out, int64_t step, const float *const from[WEFT_LANES], int64_t at) {
   weft_vector square[WEFT_LANES];
-#pragma GCC unroll 16
+  WEFT_UNROLLED
   for (int l = 0; l < WEFT_LANES; l++) square[l] = weft_get(from[l] + at);
   transpose_square(square);
-#pragma GCC unroll 16
+  WEFT_UNROLLED
   for (int i = 0; i < WEFT_LANES; i++) weft_put(out + i * step, square[i]);
 }
 
@@ -77,7 +69,7 @@ static void transpose_narrow(float *out, int64_t step, const float *const from[W
     for (int64_t i = count; i < WEFT_LANES; i++) part[l][i] = 0.0f;
   }
   weft_vector square[WEFT_LANES];
-#pragma GCC unroll 16
+  WEFT_UNROLLED
   for (int l = 0; l < WEFT_LANES; l++) square[l] = weft_get(part[l]);
   transpose_square(square);
   store_square(out, step, square, count);

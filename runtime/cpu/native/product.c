@@ -8,14 +8,14 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
                                                        float *const *c, int accumulate) {
   weft_vector sum[WEFT_TILE_ROWS][WEFT_TILE_VECTORS];
   if (accumulate) {
-#pragma GCC unroll 8
+    WEFT_UNROLLED
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+      WEFT_UNROLLED
       for (int v = 0; v < vectors; v++) sum[r][v] = weft_get(c[r] + v * WEFT_LANES);
   } else {
-#pragma GCC unroll 8
+    WEFT_UNROLLED
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+      WEFT_UNROLLED
       for (int v = 0; v < vectors; v++) sum[r][v] = (weft_vector){0};
   }
   for (int64_t s = 0; s < count; s++) {
@@ -25,39 +25,39 @@ static inline __attribute__((always_inline)) void tile(const int rows, const int
     const int64_t length = stretch->length;
     if (!stretch->by_columns) {
       const float *left[WEFT_TILE_ROWS];
-#pragma GCC unroll 8
+      WEFT_UNROLLED
       for (int r = 0; r < rows; r++) left[r] = stretch->rows[r];
-#pragma GCC unroll 4
+      WEFT_UNROLLED_BY_4
       for (int64_t k = 0; k < length; k++) {
         weft_vector across[WEFT_TILE_VECTORS];
-#pragma GCC unroll 8
+        WEFT_UNROLLED
         for (int v = 0; v < vectors; v++) across[v] = weft_get(right + v * WEFT_LANES);
         right += right_step;
-#pragma GCC unroll 8
+        WEFT_UNROLLED
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+          WEFT_UNROLLED
           for (int v = 0; v < vectors; v++) sum[r][v] += left[r][k] * across[v];
       }
     } else {
       const float *left = stretch->rows[0];
       const int64_t step = stretch->step;
-#pragma GCC unroll 4
+      WEFT_UNROLLED_BY_4
       for (int64_t k = 0; k < length; k++) {
         weft_vector across[WEFT_TILE_VECTORS];
-#pragma GCC unroll 8
+        WEFT_UNROLLED
         for (int v = 0; v < vectors; v++) across[v] = weft_get(right + v * WEFT_LANES);
         right += right_step;
-#pragma GCC unroll 8
+        WEFT_UNROLLED
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+          WEFT_UNROLLED
           for (int v = 0; v < vectors; v++) sum[r][v] += left[r] * across[v];
         left += step;
       }
     }
   }
-#pragma GCC unroll 8
+  WEFT_UNROLLED
   for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+    WEFT_UNROLLED
     for (int v = 0; v < vectors; v++) weft_put(c[r] + v * WEFT_LANES, sum[r][v]);
 }
 
