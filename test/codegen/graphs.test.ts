@@ -1,0 +1,59 @@
+import type { Device } from "../../runtime/device.js";
+import { environmentOf } from "../../runtime/reference/environment.js";
+import type { PrimitiveName } from "../../src/primitives/names.js";
+import { openPoisoned } from "../cpu/open-device.js";
+import { randomGraph } from "../graphs/random.js";
+import { sourceOf } from "../graphs/source.js";
+import { graphOf } from "../primitives/application.js";
+import { type Case, cases } from "../primitives/cases.js";
+import { assertDeviceAgrees } from "./graph-runs.js";
+
+const count = Number(process.env.WEFT_GRAPHS ?? 60);
+const first = Number(process.env.WEFT_SEED ?? 0);
+
+/** Leaves have no operands to be tried on; random graphs have them all. */
+const leaves: readonly PrimitiveName[] = ["input", "parameter", "range", "scalar", "instance_index"];
+
+describe("graphs in C", function () {
+  this.timeout(300_000);
+  let device: Device;
+  before(async () => {
+    device = await openPoisoned(2);
+  });
+  after(() => device.close());
+
+  for (const name of Object.keys(cases) as PrimitiveName[]) {
+    if (leaves.includes(name)) continue;
+    it(`compute ${name} as the interpreter does`, async () => {
+      for (let seed = 0; seed < 3; seed++) {
+        const made = cases[name](sourceOf(seed)) as Case<PrimitiveName>;
+        const types = made.operands.map(({ type }) => type);
+        const { graph } = graphOf(types, (builder, inputs) => builder.addAll(name, inputs, made.attributes as never));
+        const inputs = new Map(
+          made.operands.map((operand, place) => [`x${place}`, Float64Array.from(operand.draw(), exact)]),
+        );
+        await assertDeviceAgrees(device, graph, environmentOf({ inputs }));
+      }
+    });
+  }
+
+  it(`compute ${count} random graphs as the interpreter does`, async () => {
+    let next = first;
+    const check = async () => {
+      while (next < first + count) {
+        const seed = next++;
+        const { graph, environment, scalars } = randomGraph(seed, { nodes: 8 + (seed % 25), updates: seed % 2 === 1 });
+        try {
+          await assertDeviceAgrees(device, graph, environment(), scalars);
+        } catch (error) {
+          throw new Error(`seed ${seed} (WEFT_SEED): ${(error as Error).message}`, { cause: error });
+        }
+      }
+    };
+    // Side by side, because most of the time is the C compiler's.
+    await Promise.all([check(), check(), check()]);
+  });
+});
+
+/** Numbers that f32 holds. */
+const exact = (value: number): number => Math.fround(value);
