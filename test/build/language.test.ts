@@ -1,0 +1,86 @@
+import { strict as assert } from "node:assert";
+import { build, run } from "./support.js";
+
+/** The value of one expression over x: [2, 3] (1 to 6), y: [3] (1, 10, 100) and i: int[2] (2, 0). */
+async function value(body: string, result = ""): Promise<{ output: number[]; shape: readonly number[] }> {
+  const model = await build(`model M() {\n  fn f(x: [2, 3], y: [3], i: int[2]) ${result} {\n${body}\n  }\n}\n`);
+  const { output } = run(model, "f", { x: [1, 2, 3, 4, 5, 6], y: [1, 10, 100], i: [2, 0] });
+  return { output: output!, shape: model.entryPoint("f").outputs[0]!.shape };
+}
+
+const cases: readonly (readonly [string, string, readonly number[], readonly number[]])[] = [
+  ["operands broadcast from the right", "x + y", [2, 3], [2, 12, 103, 5, 15, 106]],
+  [
+    "ints and floats become constants of the tensor beside them",
+    "2 * x - 0.5",
+    [2, 3],
+    [1.5, 3.5, 5.5, 7.5, 9.5, 11.5],
+  ],
+  ["a power of two is a square", "y ** 2", [3], [1, 100, 10000]],
+  ["a negative half power is a reciprocal root", "(x * x) ** -0.5 * x", [2, 3], [1, 1, 1, 1, 1, 1]],
+  ["unary minus binds looser than a power", "-y ** 2", [3], [-1, -100, -10000]],
+  ["@ is a matrix product", "x @ x.T", [2, 2], [14, 32, 32, 77]],
+  ["@ takes vectors", "x @ y", [2], [321, 654]],
+  ["% of ints floors", "(i - 3) % 2", [2], [1, 1]],
+  ["// of ints floors", "(i - 3) // 2", [2], [-1, -2]],
+  ["comparisons give bool", "where(x > 3, x, 0.0)", [2, 3], [0, 0, 0, 4, 5, 6]],
+  [
+    "and, or and not work on bool tensors",
+    "where(x > 1 and not (x > 4) or x == 6, 1.0, 0.0)",
+    [2, 3],
+    [0, 1, 1, 1, 0, 1],
+  ],
+  ["reductions drop axes", "sum(x, axis: 0)", [3], [5, 7, 9]],
+  ["reductions keep axes when told to", "mean(x, axis: 1, keep: true)", [2, 1], [2, 5]],
+  ["reductions take several axes", "max(x, axis: [0, 1])", [], [6]],
+  ["argmax is an int", "argmax(x * where(x == 2, 5.0, 1.0))", [2], [1, 2]],
+  ["reshape infers one size", "reshape(x, [3, -1])", [3, 2], [1, 2, 3, 4, 5, 6]],
+  ["rearrange splits, permutes and joins", 'rearrange(x, "a (b c) -> b (a c)", c: 1)', [3, 2], [1, 4, 2, 5, 3, 6]],
+  ["rearrange carries leading axes", 'rearrange(x, "... n -> n ...")', [3, 2], [1, 4, 2, 5, 3, 6]],
+  ["repeat adds axes", 'repeat(y, "n -> b n", b: 2)', [2, 3], [1, 10, 100, 1, 10, 100]],
+  ["repeat joins what it adds", 'repeat(y, "n -> (n b)", b: 2)', [6], [1, 1, 10, 10, 100, 100]],
+  ["einsum contracts by name", 'einsum(x, x, "i k, j k -> i j")', [2, 2], [14, 32, 32, 77]],
+  ["einsum sums what one operand names alone", 'einsum(x, "i j -> j")', [3], [5, 7, 9]],
+  ["einsum carries leading axes", 'einsum(stack([x, x]), y, "... k, k -> ...")', [2, 2], [321, 654, 321, 654]],
+  ["concat joins", "concat([y, y[:1]])", [4], [1, 10, 100, 1]],
+  ["stack adds an axis", "stack([y, 2 * y], axis: -1)", [3, 2], [1, 2, 10, 20, 100, 200]],
+  ["split gives a tuple", "let (a, b, c) = split(x, 3)\n c - a + b", [2, 1], [4, 7]],
+  ["pad adds zeros", "pad(y, [[1, 2]])", [6], [0, 1, 10, 100, 0, 0]],
+  ["an index drops its axis", "x[1]", [3], [4, 5, 6]],
+  ["negative indices count from the end", "x[-1, -2]", [], [5]],
+  ["slices cut, with steps", "x[:, ::2]", [2, 2], [1, 3, 4, 6]],
+  ["slices are cut to the axis", "y[1:9]", [2], [10, 100]],
+  ["an ellipsis stands for the axes between", "x[..., 0]", [2], [1, 4]],
+  ["none is a new axis", "y[:, none] * x[0]", [3, 3], [1, 2, 3, 10, 20, 30, 100, 200, 300]],
+  ["an int tensor gathers rows", "y[i]", [2], [100, 1]],
+  ["an int tensor gathers beside slices", "x.T[i, 1:]", [2, 1], [6, 4]],
+  ["arange and float make positions", "float(arange(3)) * y", [3], [0, 10, 200]],
+  ["one_hot marks", "one_hot(i, 3)", [2, 3], [0, 0, 1, 1, 0, 0]],
+  ["tensor makes tables", "tensor([[1.5, 2], [3, 4]])", [2, 2], [1.5, 2, 3, 4]],
+  ["softmax sums to one", "sum(softmax(x), axis: -1)", [2], [1, 1]],
+  ["for carries values by rebinding", "let s = y\n for k in range(3) { s = s * k + 1 }\n s", [3], [5, 5, 5]],
+  ["comprehensions filter", "sum(stack([y[k] for k in range(3) if k != 1]))", [], [101]],
+  ["let shadows after its own line", "let x = x[0]\n let x = x + x\n x", [3], [2, 4, 6]],
+  [
+    "enumerate and zip pair",
+    "let s = 0.0 * y\n for (k, pair) in enumerate(zip([1, 2], [3, 4])) {\n let (a, b) = pair\n s = s + k * a * b }\n s",
+    [3],
+    [8, 8, 8],
+  ],
+  ["static if chooses", 'if len("ab") == 2 { y } else { x }', [3], [1, 10, 100]],
+  ["tuples swap", "let (a, b) = (y[0], y[1])\n (a, b) = (b, a)\n a - b", [], [9]],
+  ["clamp bounds", "clamp(y, 2, 50)", [3], [2, 10, 50]],
+  ["logsumexp is stable", "logsumexp(x + 1000.0) - 1000.0 - logsumexp(x)", [2], [0, 0]],
+];
+
+describe("expressions", () => {
+  for (const [name, body, shape, expected] of cases) {
+    it(name, async () => {
+      const found = await value(body);
+      assert.deepEqual(found.shape, shape);
+      for (const [place, number] of expected.entries())
+        assert.ok(Math.abs(found.output[place]! - number) < 1e-9, `${found.output}`);
+      assert.equal(found.output.length, expected.length);
+    });
+  }
+});
