@@ -25,10 +25,14 @@ describe("graphs in C", function () {
   for (const name of Object.keys(cases) as PrimitiveName[]) {
     if (leaves.includes(name)) continue;
     it(`compute ${name} as the interpreter does`, async () => {
-      for (let seed = 0; seed < 3; seed++) {
+      let tried = 0;
+      for (let seed = 0; tried < 3; seed++) {
         const made = cases[name](sourceOf(seed)) as Case<PrimitiveName>;
         const types = made.operands.map(({ type }) => type);
         const { graph } = graphOf(types, (builder, inputs) => builder.addAll(name, inputs, made.attributes as never));
+        // f64 exists only in the interpreter.
+        if (graph.types.some(({ dtype }) => dtype === "f64")) continue;
+        tried++;
         const inputs = new Map(
           made.operands.map((operand, place) => [`x${place}`, Float64Array.from(operand.draw(), exact)]),
         );
