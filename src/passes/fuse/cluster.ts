@@ -87,9 +87,9 @@ export interface Clustering {
   readonly owner: (value: ValueId) => Cluster | undefined;
   /** Layout of a value over its cluster's dimensions. */
   readonly layout: (value: ValueId) => Layout | undefined;
-  /** What evaluating a value where it is used costs, when it is in no cluster: operations, and operations and loads. */
+  /** What evaluating a value where it is used costs, when it is in no cluster: operations, and the weight of its loads. */
   readonly operations: (value: ValueId) => number;
-  readonly weight: (value: ValueId) => number;
+  readonly traffic: (value: ValueId) => number;
   /** Values that must be stored so that expressions stay small. */
   readonly tooLarge: ReadonlySet<ValueId>;
   readonly refusals: readonly ClusterRefusal[];

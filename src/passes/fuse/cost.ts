@@ -3,6 +3,8 @@ import type { Node } from "../../graph/node.js";
 
 /** Loading a tensor as large as the result; smaller ones stay in cache. */
 export const loadWeight = 2;
+/** Loading a tensor much smaller than the result: it stays in cache. */
+export const smallLoadWeight = 0.5;
 /** From here on a value with several users is computed once and stored. */
 export const dearWeight = 8;
 /** Recomputing this much instead of storing a second number beside one that is stored anyway still pays. */

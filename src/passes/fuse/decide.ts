@@ -6,7 +6,7 @@
 import type { Node, ValueId } from "../../graph/node.js";
 import type { Target } from "../../target.js";
 import type { Cluster, Clustering } from "./cluster.js";
-import { dearWeight, loadWeight, operationWeight, repeatedWeight, sparedStoreWeight } from "./cost.js";
+import { dearWeight, loadWeight, operationWeight, repeatedWeight, smallLoadWeight, sparedStoreWeight } from "./cost.js";
 import { elementsOf, type Facts } from "./facts.js";
 import type { Placement } from "./placement.js";
 
@@ -49,7 +49,9 @@ export function decideStores(facts: Facts, clustering: Clustering, placement: Pl
   }
   const spare: ValueId[] = [];
   for (const node of facts.nodes.toReversed()) decide(deciding, node, clusters, spare);
-  dropSpare(deciding, spare.reverse());
+  spare.reverse();
+  dropSpare(deciding, spare);
+  storeCommonSource(deciding, spare);
   return deciding.stored;
 }
 
@@ -131,7 +133,7 @@ function storeFloating(deciding: Deciding, node: Node): boolean {
   // A few numbers for the whole tensor: any kernel computes them on the side.
   if (elementsOf(facts, value) === 1) return false;
   if (deciding.repeated[value] && clustering.operations(value) >= repeatedWeight) return true;
-  return deciding.users[value] === several && clustering.weight(value) >= dearWeight;
+  return deciding.users[value] === several && clustering.operations(value) + clustering.traffic(value) >= dearWeight;
 }
 
 /** Whether a value that a cluster computes on the way is stored for the kernels outside that need it. */
@@ -164,14 +166,15 @@ function onlyUseOfOperand(deciding: Deciding, node: Node): boolean {
 }
 
 /**
- * Weight of computing a cluster's value outside of it, from values that `take` says to load; undefined when that reads more than one
- * tensor of its size, or needs a root.
+ * Weight of computing a cluster's value outside of it, from values that `take` says to load; undefined when that reads more than
+ * `largest` tensors of its size, or needs a root.
  */
 function recomputation(
   deciding: Deciding,
   value: ValueId,
   owner: Cluster,
   take: (value: ValueId) => "load" | "expand",
+  largest = 1,
 ): number | undefined {
   const { facts, clustering } = deciding;
   const elements = elementsOf(facts, value);
@@ -189,17 +192,19 @@ function recomputation(
     for (const input of node.inputs) {
       if (seen.has(input)) continue;
       seen.add(input);
-      const small = elementsOf(facts, input) * 4 <= elements;
       if (take(input) === "load") {
-        const weightOfInput = clustering.owner(input) ? loadWeight : clustering.weight(input);
-        weight += small ? Math.min(weightOfInput, 0.5) : weightOfInput - loadWeight;
-        if (!small) large += 1;
+        const small = elementsOf(facts, input) * 4 <= elements;
+        // A value of another cluster is one load; what no cluster computes is evaluated here too.
+        const traffic = clustering.owner(input) ? loadWeight : clustering.traffic(input);
+        weight += clustering.owner(input) ? 0 : clustering.operations(input);
+        if (small) weight += Math.min(traffic, smallLoadWeight);
+        else large += traffic / loadWeight;
       } else if (clustering.owner(input)?.id === owner.id) {
         pending.push(input);
       }
     }
   }
-  return large <= 1 ? weight : undefined;
+  return large < largest + 0.75 ? weight : undefined;
 }
 
 /** Of stored values, in order, those that follow from one stored before them are not. */
@@ -214,4 +219,52 @@ function dropSpare(deciding: Deciding, spare: readonly ValueId[]): void {
     const limit = users[value] === several ? dearWeight : sparedStoreWeight;
     if (cost !== undefined && cost < limit) stored.delete(value);
   }
+}
+
+/** How far back a common source is looked for. */
+const sourceDepth = 12;
+
+/** Of stored values that one kernel needs and that follow from one value of their cluster, that one value is stored instead. */
+function storeCommonSource(deciding: Deciding, spare: readonly ValueId[]): void {
+  const { facts, clustering, stored, users } = deciding;
+  const groups = new Map<string, ValueId[]>();
+  for (const value of spare) {
+    if (!stored.has(value) || deciding.forced(value) || deciding.repeated[value] || users[value] === several) continue;
+    const key = `${clustering.owner(value)!.id} ${users[value]} ${elementsOf(facts, value)}`;
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
+  for (const group of groups.values()) {
+    if (group.length < 2) continue;
+    const owner = clustering.owner(group[0]!)!;
+    const expand = (source: ValueId) => (input: ValueId) =>
+      input !== source && clustering.owner(input)?.id === owner.id ? "expand" : "load";
+    const source = sourcesOf(deciding, group[0]!, owner).find((candidate) =>
+      group.every((value) => {
+        if (value === candidate) return true;
+        const cost = recomputation(deciding, value, owner, expand(candidate), 2);
+        return cost !== undefined && cost < dearWeight;
+      }),
+    );
+    if (source === undefined) continue;
+    for (const value of group) stored.delete(value);
+    stored.add(source);
+  }
+}
+
+/** Values of a cluster that a value is computed from, as large as it is, the last first. */
+function sourcesOf(deciding: Deciding, value: ValueId, owner: Cluster): ValueId[] {
+  const { facts, clustering } = deciding;
+  const found = new Set<ValueId>([value]);
+  for (const at of found) {
+    if (found.size > sourceDepth) break;
+    const role = facts.roles[at];
+    if (role !== "view" && role !== "elementwise") continue;
+    for (const input of facts.producers[at]!.inputs) {
+      const same = clustering.owner(input)?.id === owner.id && elementsOf(facts, input) === elementsOf(facts, value);
+      if (same && facts.roles[input] !== "view") found.add(input);
+    }
+  }
+  return [...found].sort((a, b) => facts.places[b]! - facts.places[a]!);
 }

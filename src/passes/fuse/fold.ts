@@ -206,6 +206,6 @@ function addFold(
   consume(forming, cluster, loads);
   const elements = product(axes);
   for (const load of loads) {
-    if (elementsOf(forming.facts, load) === elements) forming.foldReaders.set(load, cluster);
+    if (elementsOf(forming.facts, load) >= elements) forming.foldReaders.set(load, cluster);
   }
 }

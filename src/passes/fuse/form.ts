@@ -62,8 +62,8 @@ export function formClusters(
     clusters: forming.clusters.filter(({ into }) => !into),
     owner: (value) => ownerOf(forming, value),
     layout: (value) => forming.layouts[value],
-    weight: (value) => forming.operations[value]! + forming.traffic[value]!,
     operations: (value) => forming.operations[value]!,
+    traffic: (value) => forming.traffic[value]!,
     tooLarge: forming.tooLarge,
     refusals: forming.refusals,
   };
@@ -228,13 +228,13 @@ function tryJoin(forming: Forming, node: Node, cluster: Cluster): string | undef
   return undefined;
 }
 
-/** Values of whole-space size that a cluster reads attract others that read them too. */
+/** Large tensors that a cluster reads, whole or in part, attract others that read them too. */
 function noteReader(forming: Forming, cluster: Cluster, loads: readonly ValueId[]): void {
   const { root } = cluster;
   if (root.kind !== "elementwise") return;
   const elements = elementCount(root.shape);
   for (const load of loads) {
-    if (elementsOf(forming.facts, load) === elements) forming.readers.set(load, cluster);
+    if (elementsOf(forming.facts, load) >= elements) forming.readers.set(load, cluster);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Node, ValueId } from "../../graph/node.js";
 import type { Target } from "../../target.js";
 import type { Cluster, ClusterRefusal, Root } from "./cluster.js";
-import { expressionLimit, loadWeight, operationWeight } from "./cost.js";
+import { expressionLimit, loadWeight, operationWeight, smallLoadWeight } from "./cost.js";
 import { elementsOf, type Facts, nodeName } from "./facts.js";
 import type { Dimensions, Layout } from "./space.js";
 
@@ -134,7 +134,7 @@ export function noteInline(forming: Forming, node: Node, value: ValueId): void {
     for (const load of forming.loads[input]!) loads.add(load);
     operations += forming.operations[input]!;
     const small = elementsOf(facts, input) * 4 <= elements;
-    traffic += small ? Math.min(forming.traffic[input]!, 0.5) : forming.traffic[input]!;
+    traffic += small ? Math.min(forming.traffic[input]!, smallLoadWeight) : forming.traffic[input]!;
     size += forming.sizes[input]!;
   }
   forming.loads[value] = [...loads];
