@@ -1,6 +1,6 @@
-import { storedGradient, type Lowered } from "../src/compile.js";
-import type { Graph } from "../src/graph/graph.js";
+import { type Lowered, storedGradient } from "../src/compile.js";
 import type { Dtype } from "../src/graph/dtype.js";
+import type { Graph } from "../src/graph/graph.js";
 import type { TensorType } from "../src/graph/shape.js";
 import type { ScalarName } from "../src/primitives/names.js";
 
@@ -25,7 +25,9 @@ export function programInterface({ graphs, options }: Lowered): ProgramInterface
       if (node.primitive === "scalar") scalars.set(node.attributes.name, type.dtype);
     }
   }
-  const outputs = graphs.flatMap((graph) => outputsOf(graph).filter(({ name }) => !storedGradient(name, options.purpose)));
+  const outputs = graphs.flatMap((graph) =>
+    outputsOf(graph).filter(({ name }) => !storedGradient(name, options.purpose)),
+  );
   return { inputs: [...inputs.values()], outputs, scalars: [...scalars].map(([name, dtype]) => ({ name, dtype })) };
 }
 

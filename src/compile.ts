@@ -97,8 +97,13 @@ function withGradients(model: Model, graph: Graph, layout: ParameterLayout, purp
     case "accumulate": {
       const present = leafValues(graph);
       const updated = updatedPaths(model, purpose.stage).filter((path) => present.has(path));
-      const gradients = differentiate(weighInstances(graph), { outputs: [{ name: "loss", cotangent: "one" }], withRespectTo: updated });
-      return purpose.stage.accumulate > 1 ? accumulateGradients(gradients, layout, purpose.stage.accumulate) : gradients;
+      const gradients = differentiate(weighInstances(graph), {
+        outputs: [{ name: "loss", cotangent: "one" }],
+        withRespectTo: updated,
+      });
+      return purpose.stage.accumulate > 1
+        ? accumulateGradients(gradients, layout, purpose.stage.accumulate)
+        : gradients;
     }
   }
 }
@@ -120,7 +125,9 @@ function optimizerGraphs(main: Graph, layout: ParameterLayout, purpose: Purpose)
 
 /** Paths of the stored tensors that a stage updates. */
 export function updatedPaths(model: Model, stage: TrainingStage): string[] {
-  return model.parameters.filter(({ path, storage }) => storage === "param" && isBelow(path, stage.update)).map(({ path }) => path);
+  return model.parameters
+    .filter(({ path, storage }) => storage === "param" && isBelow(path, stage.update))
+    .map(({ path }) => path);
 }
 
 const gradientPrefix = gradientName("");

@@ -5,7 +5,12 @@ export { render } from "../dsl/diagnostics/render.js";
 export type { Host } from "../dsl/host.js";
 export { format } from "../dsl/syntax/format.js";
 export type { Device, DeviceTensor, Executable, ParameterSet, Submission, TensorData } from "../runtime/device.js";
-export { readSafetensors, SafetensorsError, type SafetensorsFile, writeSafetensors } from "../runtime/tensors/safetensors.js";
+export {
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  writeSafetensors,
+} from "../runtime/tensors/safetensors.js";
 export { type Tensor, tensor } from "../runtime/tensors/tensor.js";
 export { bindData } from "../runtime/training/binding.js";
 export { type Curves, metricsPath, readCurves } from "../runtime/training/curves.js";
@@ -13,8 +18,8 @@ export { type Column, type DataSource, type MemoryColumn, memorySource } from ".
 export { TrainingError } from "../runtime/training/errors.js";
 export type { TrainingEvent, TrainingReport } from "../runtime/training/events.js";
 export { initialValue } from "../runtime/training/initialize.js";
-export type { TrainingPrograms } from "../runtime/training/programs.js";
 export type { TrainingOptions, TrainingResult } from "../runtime/training/options.js";
+export type { TrainingPrograms } from "../runtime/training/programs.js";
 export { loadStage, runEvaluation, train } from "../runtime/training/train.js";
 export { type DataModule, type DataOptions, safetensorsSource } from "./api/data.js";
 export { type DeviceKind, deviceKinds, type OpenDevice, openDevice } from "./api/devices.js";
@@ -22,7 +27,17 @@ export { type Compiled, type CompileOptions, compile, SourcesError } from "./api
 export { programFor } from "./api/programs.js";
 export { type RunRequest, runEntry } from "./api/run.js";
 export { trainingPrograms } from "./api/training.js";
-export type { Adaptation, EntryPoint, InputSpec, Model, OutputSpec, ParameterSpec, Setting, TokenGrid, TrainingStage } from "./build/model.js";
+export type {
+  Adaptation,
+  EntryPoint,
+  InputSpec,
+  Model,
+  OutputSpec,
+  ParameterSpec,
+  Setting,
+  TokenGrid,
+  TrainingStage,
+} from "./build/model.js";
 export { nodeHost } from "./cli/host.js";
 export { showProgress } from "./cli/progress.js";
 export { lower, type Purpose } from "./compile.js";

@@ -15,6 +15,14 @@ export interface Budget {
 export type Objective = "flow" | "direct";
 
 export const budgets: Readonly<Record<Budget["name"], Budget>> = {
-  full: { name: "full", seeds: [1, 2, 3], objectives: ["direct", "flow"], pretrain: 2400, steps: 1500, sweep: 500, pictures: 150 },
+  full: {
+    name: "full",
+    seeds: [1, 2, 3],
+    objectives: ["direct", "flow"],
+    pretrain: 2400,
+    steps: 1500,
+    sweep: 500,
+    pictures: 150,
+  },
   short: { name: "short", seeds: [1], objectives: ["direct"], pretrain: 800, steps: 500, sweep: 0, pictures: 40 },
 };

@@ -31,7 +31,11 @@ export function evaluator(programs: TrainingPrograms, source: DataSource): Evalu
   };
 }
 
-async function overRows(executable: Executable, source: DataSource, tokens: Float32Array | undefined): Promise<Float32Array> {
+async function overRows(
+  executable: Executable,
+  source: DataSource,
+  tokens: Float32Array | undefined,
+): Promise<Float32Array> {
   const output = executable.program.outputs[0]!;
   const perRow = output.shape.slice(1).reduce((product, size) => product * size, 1);
   const result = new Float32Array(source.length * perRow);
@@ -39,7 +43,11 @@ async function overRows(executable: Executable, source: DataSource, tokens: Floa
   const wanted = new Set(executable.program.inputs.map(({ name }) => name));
   for (let first = 0; first < source.length; first += batch) {
     const rows = Array.from({ length: batch }, (_, place) => Math.min(first + place, source.length - 1));
-    const columns: Record<string, TensorData> = await source.batch(rows, rows.map(() => 0), [...wanted]);
+    const columns: Record<string, TensorData> = await source.batch(
+      rows,
+      rows.map(() => 0),
+      [...wanted],
+    );
     if (tokens !== undefined) {
       const own = new Float32Array(batch * perToken);
       rows.forEach((row, place) => {
@@ -94,7 +102,11 @@ export async function picturesOf(source: DataSource, column: "source" | "target"
   const result = new Float32Array(rows.length * pictureNumbers);
   for (let first = 0; first < rows.length; first += batch) {
     const part = rows.slice(first, first + batch);
-    const columns = await source.batch(part, part.map(() => 0), [column]);
+    const columns = await source.batch(
+      part,
+      part.map(() => 0),
+      [column],
+    );
     result.set(fromModel(columns[column] as Float32Array), first * pictureNumbers);
   }
   return result;

@@ -12,10 +12,10 @@ import {
   type ParameterSet,
   readSafetensors,
   type Setting,
-  train,
   type TrainingPrograms,
   type TrainingReport,
   type TrainingStage,
+  train,
   trainingPrograms,
   writeSafetensors,
 } from "../../src/index.js";
@@ -52,7 +52,9 @@ export interface ObjectiveResult {
   readonly trained: Readonly<Record<string, number>>;
 }
 
-export type SweepResult = Readonly<Record<string, { readonly chosen: number; readonly errors: Readonly<Record<string, number>> }>>;
+export type SweepResult = Readonly<
+  Record<string, { readonly chosen: number; readonly errors: Readonly<Record<string, number>> }>
+>;
 
 /** Rows of the contact sheet: the first held-out rows that show every task once, on different pictures. */
 export const sheetRows: readonly number[] = conflictTasks.map((_, task) => task * conflictTasks.length + task);
@@ -61,12 +63,25 @@ const host = nodeHost();
 
 export async function runObjective(options: ExperimentOptions, objective: Objective): Promise<ObjectiveResult> {
   const { budget, open } = options;
-  const settings = { ...options.settings, flow: objective === "flow", words: vocabulary.length, tasks: conflictTasks.length, length: instructionLength };
+  const settings = {
+    ...options.settings,
+    flow: objective === "flow",
+    words: vocabulary.length,
+    tasks: conflictTasks.length,
+    length: instructionLength,
+  };
   const compiled = await compile(options.file, { model: "Editor", settings });
   const programs = trainingPrograms(compiled, open);
   const folder = join(options.folder, objective);
   const { pictures } = options;
-  const limited: Pictures = { ...pictures, splits: { ...pictures.splits, test: pictures.splits.test.slice(0, budget.pictures), validation: pictures.splits.validation.slice(0, 40) } };
+  const limited: Pictures = {
+    ...pictures,
+    splits: {
+      ...pictures.splits,
+      test: pictures.splits.test.slice(0, budget.pictures),
+      validation: pictures.splits.validation.slice(0, 40),
+    },
+  };
   const study: Study = { ...options, objective, model: compiled.model, programs, folder, data: editSources(limited) };
 
   const sweep = await runSweep(study);
@@ -83,7 +98,10 @@ interface Study extends ExperimentOptions {
 }
 
 /** The model with the budget's steps and the learning rates chosen so far. */
-function planned(study: Study, change: (stage: TrainingStage) => Partial<TrainingStage> & { readonly rate?: number }): Model {
+function planned(
+  study: Study,
+  change: (stage: TrainingStage) => Partial<TrainingStage> & { readonly rate?: number },
+): Model {
   const { budget, model } = study;
   return {
     ...model,
@@ -96,7 +114,14 @@ function planned(study: Study, change: (stage: TrainingStage) => Partial<Trainin
   };
 }
 
-async function trainStage(study: Study, model: Model, stage: string, seed: number, folder: string, weights?: string): Promise<ParameterSet> {
+async function trainStage(
+  study: Study,
+  model: Model,
+  stage: string,
+  seed: number,
+  folder: string,
+  weights?: string,
+): Promise<ParameterSet> {
   const { signal, report, programs } = study;
   const result = await train({
     model,
@@ -122,10 +147,19 @@ const seedFolder = (study: Study, seed: number): string => join(study.folder, `s
 /** Three learning rates for each variant on the first seed, judged by the error on validation pictures. */
 async function runSweep(study: Study): Promise<SweepResult> {
   const { budget } = study;
-  if (budget.sweep === 0) return Object.fromEntries(trainedVariants.map(({ name, learningRates }) => [name, { chosen: learningRates[1], errors: {} }]));
+  if (budget.sweep === 0)
+    return Object.fromEntries(
+      trainedVariants.map(({ name, learningRates }) => [name, { chosen: learningRates[1], errors: {} }]),
+    );
   const seed = budget.seeds[0]!;
   const result: Record<string, { chosen: number; errors: Record<string, number> }> = {};
-  const base = await trainStage(study, planned(study, () => ({})), "pretrain", seed, seedFolder(study, seed));
+  const base = await trainStage(
+    study,
+    planned(study, () => ({})),
+    "pretrain",
+    seed,
+    seedFolder(study, seed),
+  );
   base.free();
   const pretrained = join(seedFolder(study, seed), "pretrain", "final.safetensors");
   const targets = await picturesOf(study.data.sources.validation, "target");
@@ -136,7 +170,10 @@ async function runSweep(study: Study): Promise<SweepResult> {
       errors[rate] = await remembered(join(folder, "validation.json"), async () => {
         study.log(`${study.objective}: learning rate ${rate} for ${variant.name}`);
         const model = planned(study, (stage) => (stage.name === variant.name ? { steps: budget.sweep, rate } : {}));
-        const detached = { ...model, stages: model.stages.map((stage) => (stage.name === variant.name ? withoutAfter(stage) : stage)) };
+        const detached = {
+          ...model,
+          stages: model.stages.map((stage) => (stage.name === variant.name ? withoutAfter(stage) : stage)),
+        };
         const set = await trainStage(study, detached, variant.name, seed, folder, pretrained);
         const edited = await evaluator(study.programs, study.data.sources.validation).edit(variant.edit, set);
         set.free();
@@ -193,7 +230,11 @@ async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<
     await score(name, async () => {
       const set = await study.programs.parameters();
       try {
-        await loadStage({ model, seed, folder, host, programs: study.programs, data: Object.values(data.sources) }, "full", set);
+        await loadStage(
+          { model, seed, folder, host, programs: study.programs, data: Object.values(data.sources) },
+          "full",
+          set,
+        );
         return await editor.edit("edit_with", set, change(await editor.operators(set)));
       } finally {
         set.free();

@@ -11,7 +11,11 @@ import { writeResults } from "./results.js";
 
 const options = await yargs(hideBin(process.argv))
   .usage("Trains every variant of the conflict-edit example and compares them.")
-  .option("full", { type: "boolean", default: false, describe: "The full budget: three seeds, both objectives, learning-rate sweeps (up to 75 minutes on two cores)" })
+  .option("full", {
+    type: "boolean",
+    default: false,
+    describe: "The full budget: three seeds, both objectives, learning-rate sweeps (up to 75 minutes on two cores)",
+  })
   .option("data", { type: "string", describe: "A folder of PNG, JPEG or WebP pictures instead of Twemoji" })
   .option("run", { type: "string", describe: "Folder for results (default runs/conflict-edit); a stopped run goes on" })
   .option("device", { choices: deviceKinds, describe: "Where it runs (default: the best device found)" })
@@ -31,9 +35,12 @@ process.once("SIGINT", () => abort.abort());
 const progress = showProgress();
 try {
   say(`device: ${open.device.name}`);
-  if (!options.full) say("Short budget: one seed, direct regression only, few steps. The full comparison: npm start -- --full");
+  if (!options.full)
+    say("Short budget: one seed, direct regression only, few steps. The full comparison: npm start -- --full");
   const pictures = await loadPictures(options.data, say);
-  say(`${pictures.names.length} pictures: ${pictures.splits.train.length} for training, ${pictures.splits.test.length} held out`);
+  say(
+    `${pictures.names.length} pictures: ${pictures.splits.train.length} for training, ${pictures.splits.test.length} held out`,
+  );
   const results = [];
   for (const objective of budget.objectives) {
     results.push(

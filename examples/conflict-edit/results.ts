@@ -1,9 +1,9 @@
 /** The results of a run as a table, a JSON file and a page. */
 import { join } from "node:path";
-import { nodeHost, readCurves, readSafetensors } from "../../src/index.js";
 import { lineChart, smooth } from "../../runtime/report/charts.js";
 import { contactSheet } from "../../runtime/report/contact-sheet.js";
 import { htmlPage, htmlTable, textTable } from "../../runtime/report/page.js";
+import { nodeHost, readCurves, readSafetensors } from "../../src/index.js";
 import type { Budget } from "./budgets.js";
 import { type ObjectiveResult, sheetRows } from "./experiment.js";
 import { conflictTasks } from "./instructions.js";
@@ -19,8 +19,10 @@ const objectiveTitles = { flow: "Flow matching, Euler sampler", direct: "Direct 
 
 type Table = Partial<Record<VariantName, VariantResult>>;
 
-const decibels = ({ mean, sd }: { mean: number; sd: number }, seeds: number): string => `${mean.toFixed(2)}${seeds > 1 ? ` ± ${sd.toFixed(2)}` : ""}`;
-const percent = (rate: WinRate | undefined): string => (rate ? `${(100 * rate.mean).toFixed(1)} [${(100 * rate.low).toFixed(1)}, ${(100 * rate.high).toFixed(1)}]` : "");
+const decibels = ({ mean, sd }: { mean: number; sd: number }, seeds: number): string =>
+  `${mean.toFixed(2)}${seeds > 1 ? ` ± ${sd.toFixed(2)}` : ""}`;
+const percent = (rate: WinRate | undefined): string =>
+  rate ? `${(100 * rate.mean).toFixed(1)} [${(100 * rate.low).toFixed(1)}, ${(100 * rate.high).toFixed(1)}]` : "";
 
 function rowsOf(table: Table, seeds: number): { header: string[]; rows: string[][] } {
   const header = ["Variant", "MSE x1000", "PSNR dB", "SSIM", "wins vs base %", "vs shared %", "vs fine-tuning %"];
@@ -28,7 +30,17 @@ function rowsOf(table: Table, seeds: number): { header: string[]; rows: string[]
     const result = table[name];
     if (!result) return [];
     const { error, psnr, ssim, winRate, winRateAgainst } = result;
-    return [[title, (1000 * error.mean).toFixed(2), decibels(psnr, seeds), ssim.mean.toFixed(4), name === "base" ? "" : percent(winRate), percent(winRateAgainst.shared), percent(winRateAgainst.sft)]];
+    return [
+      [
+        title,
+        (1000 * error.mean).toFixed(2),
+        decibels(psnr, seeds),
+        ssim.mean.toFixed(4),
+        name === "base" ? "" : percent(winRate),
+        percent(winRateAgainst.shared),
+        percent(winRateAgainst.sft),
+      ],
+    ];
   });
   return { header, rows };
 }
@@ -38,12 +50,21 @@ function pairRows(table: Table): { header: string[]; rows: string[][] } {
   const pairNames = Object.keys(table[named[0]!.name]!.pairs);
   return {
     header: ["PSNR dB", ...pairNames],
-    rows: named.map(({ name, title }) => [title, ...pairNames.map((pair) => table[name]!.pairs[pair]!.mean.toFixed(2))]),
+    rows: named.map(({ name, title }) => [
+      title,
+      ...pairNames.map((pair) => table[name]!.pairs[pair]!.mean.toFixed(2)),
+    ]),
   };
 }
 
 /** Prints the tables; writes results.json, contact-sheet-*.svg and report.html into `folder`. `stages` is where the run's stages stand. */
-export async function writeResults(folder: string, stages: string, budget: Budget, results: readonly ObjectiveResult[], print: (text: string) => void): Promise<void> {
+export async function writeResults(
+  folder: string,
+  stages: string,
+  budget: Budget,
+  results: readonly ObjectiveResult[],
+  print: (text: string) => void,
+): Promise<void> {
   const rows = results[0]!.rows;
   const tables = results.map((result) => ({ result, table: summarise(result.seeds, rows) }));
   const sections: { title: string; html: string }[] = [];
@@ -56,10 +77,19 @@ export async function writeResults(folder: string, stages: string, budget: Budge
     await host.writeBytes(join(folder, `contact-sheet-${result.objective}.svg`), new TextEncoder().encode(sheet));
     sections.push({
       title,
-      html: [htmlTable(main.header, main.rows), "<h3>By pair of tasks</h3>", htmlTable(byPair.header, byPair.rows), sweepTable(result), await curvesOf(stages, budget, result), sheet].join("\n"),
+      html: [
+        htmlTable(main.header, main.rows),
+        "<h3>By pair of tasks</h3>",
+        htmlTable(byPair.header, byPair.rows),
+        sweepTable(result),
+        await curvesOf(stages, budget, result),
+        sheet,
+      ].join("\n"),
     });
   }
-  const { flow, direct } = Object.fromEntries(tables.map(({ result, table }) => [result.objective, { table, result }])) as Partial<Record<"flow" | "direct", { table: Table; result: ObjectiveResult }>>;
+  const { flow, direct } = Object.fromEntries(
+    tables.map(({ result, table }) => [result.objective, { table, result }]),
+  ) as Partial<Record<"flow" | "direct", { table: Table; result: ObjectiveResult }>>;
   const main = flow ?? direct!;
   const json = {
     seeds: budget.seeds.length,
@@ -71,8 +101,14 @@ export async function writeResults(folder: string, stages: string, budget: Budge
     trained: main.result.trained,
     ...(flow && direct ? { direct: { variants: direct.table, sweep: direct.result.sweep } } : {}),
   };
-  await host.writeBytes(join(folder, "results.json"), new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`));
-  await host.writeBytes(join(folder, "report.html"), new TextEncoder().encode(htmlPage("Conflicting edits: static and generated operators", sections)));
+  await host.writeBytes(
+    join(folder, "results.json"),
+    new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`),
+  );
+  await host.writeBytes(
+    join(folder, "report.html"),
+    new TextEncoder().encode(htmlPage("Conflicting edits: static and generated operators", sections)),
+  );
   print(`${join(folder, "results.json")}\n${join(folder, "report.html")}`);
 }
 
@@ -81,7 +117,13 @@ function sweepTable({ sweep, trained }: ObjectiveResult): string {
     title,
     (trained[name] ?? 0).toLocaleString("en"),
     String(sweep[name]!.chosen),
-    learningRates.map((rate) => (sweep[name]!.errors[rate] === undefined ? String(rate) : `${rate}: ${(1000 * sweep[name]!.errors[rate]!).toFixed(2)}`)).join("   "),
+    learningRates
+      .map((rate) =>
+        sweep[name]!.errors[rate] === undefined
+          ? String(rate)
+          : `${rate}: ${(1000 * sweep[name]!.errors[rate]!).toFixed(2)}`,
+      )
+      .join("   "),
   ]);
   return `<h3>Trained numbers and learning rates</h3>${htmlTable(["Variant", "trained numbers", "learning rate", "validation MSE x1000 of each rate"], rows)}`;
 }
@@ -92,9 +134,22 @@ async function curvesOf(stages: string, budget: Budget, { objective }: Objective
     const curves = [];
     for (const name of names) {
       const { steps } = await readCurves(host, join(stages, objective, `seed-${budget.seeds[0]}`, name));
-      curves.push({ name, points: smooth(steps.map(({ step, loss }) => [step, loss] as const), 60) });
+      curves.push({
+        name,
+        points: smooth(
+          steps.map(({ step, loss }) => [step, loss] as const),
+          60,
+        ),
+      });
     }
-    charts.push(lineChart(curves, { title: names.length === 1 ? "Pretraining loss" : "Training loss", xLabel: "step", yLabel: "loss", logarithmic: true }));
+    charts.push(
+      lineChart(curves, {
+        title: names.length === 1 ? "Pretraining loss" : "Training loss",
+        xLabel: "step",
+        yLabel: "loss",
+        logarithmic: true,
+      }),
+    );
   }
   return `<h3>Loss curves, seed ${budget.seeds[0]}</h3>${charts.join("\n")}`;
 }
@@ -105,7 +160,15 @@ async function sheetOf(folder: string, rows: readonly Row[]): Promise<string> {
     const path = join(folder, `sheet-${name}.safetensors`);
     return readSafetensors(await host.readBytes(path), path).tensor("pictures").data as Float32Array;
   };
-  for (const [title, name] of [["source", "copy"], ["base", "base"], ["shared", "shared"], ["fine-tuned", "sft"], ["generated", "full"], ["shuffled", "shuffle"], ["target", "target"]] as const) {
+  for (const [title, name] of [
+    ["source", "copy"],
+    ["base", "base"],
+    ["shared", "shared"],
+    ["fine-tuned", "sft"],
+    ["generated", "full"],
+    ["shuffled", "shuffle"],
+    ["target", "target"],
+  ] as const) {
     columns.push([title, await read(name)]);
   }
   return contactSheet(

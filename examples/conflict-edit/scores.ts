@@ -1,7 +1,17 @@
 /** From edited pictures to the table: scores per instance, then means over seeds with paired win rates. */
-import type { Row } from "./sources.js";
+
 import { conflictTasks, pairs } from "./instructions.js";
-import { mean, meanSquaredError, pairedWinRate, peakSignalToNoise, pictureAt, standardDeviation, structuralSimilarity, type WinRate } from "./metrics.js";
+import {
+  mean,
+  meanSquaredError,
+  pairedWinRate,
+  peakSignalToNoise,
+  pictureAt,
+  standardDeviation,
+  structuralSimilarity,
+  type WinRate,
+} from "./metrics.js";
+import type { Row } from "./sources.js";
 import { tableOrder, type VariantName } from "./variants.js";
 
 /** One number per held-out row. */
@@ -43,14 +53,18 @@ export interface VariantResult {
 }
 
 /** Summary over seeds; rows are the same for all of them. */
-export function summarise(seeds: readonly ScoresOfSeed[], rows: readonly Row[]): Partial<Record<VariantName, VariantResult>> {
+export function summarise(
+  seeds: readonly ScoresOfSeed[],
+  rows: readonly Row[],
+): Partial<Record<VariantName, VariantResult>> {
   const spread = (perSeed: readonly number[]): Spread => ({ mean: mean(perSeed), sd: standardDeviation(perSeed) });
   const results: Partial<Record<VariantName, VariantResult>> = {};
   for (const { name } of tableOrder) {
     const own = seeds.flatMap((scores) => scores[name] ?? []);
     if (own.length < seeds.length) continue;
     const psnr = own.map(({ errors }) => errors.map(peakSignalToNoise));
-    const over = (chosen: (row: Row) => boolean): Spread => spread(psnr.map((values) => mean(values.filter((_, index) => chosen(rows[index]!)))));
+    const over = (chosen: (row: Row) => boolean): Spread =>
+      spread(psnr.map((values) => mean(values.filter((_, index) => chosen(rows[index]!)))));
     const against = (other: VariantName): WinRate | undefined => {
       if (other === name || seeds.some((scores) => scores[other] === undefined)) return undefined;
       // The same picture is one cluster in all seeds.
@@ -69,7 +83,9 @@ export function summarise(seeds: readonly ScoresOfSeed[], rows: readonly Row[]):
       winRate: against("base") ?? { mean: 0.5, low: 0.5, high: 0.5 },
       winRateAgainst: { ...(shared ? { shared } : {}), ...(sft ? { sft } : {}) },
       tasks: Object.fromEntries(conflictTasks.map((task, index) => [task.name, over((row) => row.task === index)])),
-      pairs: Object.fromEntries(pairs.map((pair, index) => [pair.name, over((row) => Math.floor(row.task / 2) === index)])),
+      pairs: Object.fromEntries(
+        pairs.map((pair, index) => [pair.name, over((row) => Math.floor(row.task / 2) === index)]),
+      ),
     };
   }
   return results;

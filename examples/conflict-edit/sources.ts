@@ -2,7 +2,7 @@
 import type { DataSource } from "../../src/index.js";
 import { conflictTasks, encode, genericTasks, instructionLength, type Task } from "./instructions.js";
 import { pictureAt } from "./metrics.js";
-import { pictureNumbers, pictureSize, type Pictures } from "./pictures.js";
+import { type Pictures, pictureNumbers, pictureSize } from "./pictures.js";
 
 export interface Row {
   readonly picture: number;
@@ -12,16 +12,25 @@ export interface Row {
 
 /** The model works on [-1, 1]. */
 export const toModel = (picture: Float32Array): Float32Array => picture.map((value) => 2 * value - 1);
-export const fromModel = (picture: Float32Array): Float32Array => picture.map((value) => Math.min(1, Math.max(0, (value + 1) / 2)));
+export const fromModel = (picture: Float32Array): Float32Array =>
+  picture.map((value) => Math.min(1, Math.max(0, (value + 1) / 2)));
 
 /** Every picture with every task in every phrasing. */
 export function everyRow(pictures: readonly number[], tasks: readonly Task[]): Row[] {
-  return pictures.flatMap((picture) => tasks.flatMap((task, index) => task.phrases.map((phrase) => ({ picture, task: index, phrase }))));
+  return pictures.flatMap((picture) =>
+    tasks.flatMap((task, index) => task.phrases.map((phrase) => ({ picture, task: index, phrase }))),
+  );
 }
 
 /** Every picture with every task, in a phrasing that goes round. */
 export function oneRowPerTask(pictures: readonly number[], tasks: readonly Task[]): Row[] {
-  return pictures.flatMap((picture, place) => tasks.map((task, index) => ({ picture, task: index, phrase: task.phrases[(place + index) % task.phrases.length]! })));
+  return pictures.flatMap((picture, place) =>
+    tasks.map((task, index) => ({
+      picture,
+      task: index,
+      phrase: task.phrases[(place + index) % task.phrases.length]!,
+    })),
+  );
 }
 
 /** Columns source and target [3, 32, 32] in [-1, 1], instruction int[..8], task int[]; label `task` (its name). */

@@ -21,12 +21,16 @@ export function compareNames(what: string, wanted: Iterable<string>, given: Iter
   const missing = [...wantedNames].filter((name) => !givenNames.has(name));
   const surplus = [...givenNames].filter((name) => !wantedNames.has(name));
   if (missing.length === 0 && surplus.length === 0) return;
-  throw new Error([`the ${what} do not fit:`, ...list("missing", missing), ...list("not in the model", surplus)].join("\n"));
+  throw new Error(
+    [`the ${what} do not fit:`, ...list("missing", missing), ...list("not in the model", surplus)].join("\n"),
+  );
 }
 
 const shown = 20;
 
 function list(title: string, names: readonly string[]): string[] {
   if (names.length === 0) return [];
-  return [`  ${title}: ${names.slice(0, shown).join(", ")}${names.length > shown ? ` and ${names.length - shown} more` : ""}`];
+  return [
+    `  ${title}: ${names.slice(0, shown).join(", ")}${names.length > shown ? ` and ${names.length - shown} more` : ""}`,
+  ];
 }

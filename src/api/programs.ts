@@ -8,10 +8,25 @@ import { type CompileOptions, lower } from "../compile.js";
 const compilerVersion = 1;
 
 /** The program of one entry point for one purpose, batch and target. */
-export function programFor(model: Model, sources: ReadonlyMap<string, string>, entry: string, options: CompileOptions): Program {
+export function programFor(
+  model: Model,
+  sources: ReadonlyMap<string, string>,
+  entry: string,
+  options: CompileOptions,
+): Program {
   const { purpose, batch, target, sharedInputs } = options;
   const key = digestText(
-    JSON.stringify([compilerVersion, [...sources], model.name, model.settings, entry, purpose, batch, target, [...(sharedInputs ?? [])]]),
+    JSON.stringify([
+      compilerVersion,
+      [...sources],
+      model.name,
+      model.settings,
+      entry,
+      purpose,
+      batch,
+      target,
+      [...(sharedInputs ?? [])],
+    ]),
   );
   return generateProgram(lower(model, entry, options), key);
 }

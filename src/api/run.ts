@@ -1,7 +1,7 @@
 import { allocate, type Tensor } from "../../runtime/tensors/tensor.js";
 import type { EntryPoint, InputSpec } from "../build/model.js";
 import type { Purpose } from "../compile.js";
-import { elementCount, formatShape, sameShape, type Shape } from "../graph/shape.js";
+import { elementCount, formatShape, type Shape, sameShape } from "../graph/shape.js";
 import type { OpenDevice } from "./devices.js";
 import type { Compiled } from "./load.js";
 import { compareNames } from "./names.js";
@@ -22,30 +22,50 @@ export interface RunRequest {
 }
 
 /** Runs one entry point once on given tensors. Returns outputs by name, and gradients as `gradient:NAME`. Throws an Error that lists what does not fit. */
-export async function runEntry(compiled: Compiled, { device, target }: OpenDevice, request: RunRequest): Promise<Map<string, Tensor>> {
+export async function runEntry(
+  compiled: Compiled,
+  { device, target }: OpenDevice,
+  request: RunRequest,
+): Promise<Map<string, Tensor>> {
   const { model } = compiled;
   const entry = model.entryPoint(request.entry);
   const read = parametersOf(entry);
-  compareNames(`parameters of ${entry.name}`, read.keys(), [...request.parameters.keys()].filter((path) => read.has(path) || !isModelPath(model.parameters, path)));
+  compareNames(
+    `parameters of ${entry.name}`,
+    read.keys(),
+    [...request.parameters.keys()].filter((path) => read.has(path) || !isModelPath(model.parameters, path)),
+  );
 
   const { inputs, batch, shared } = matchInputs(entry, request.inputs);
   const size = batch ?? 1;
   const cotangents = cotangentInputs(entry, request, size, batch !== undefined);
   const withRespectTo = gradientNames(entry, request.gradients ?? [], read);
   const purpose: Purpose = withRespectTo.length === 0 ? { kind: "forward" } : { kind: "gradients", withRespectTo };
-  const program = programFor(model, compiled.sources, entry.name, { purpose, batch: size, target, sharedInputs: shared });
+  const program = programFor(model, compiled.sources, entry.name, {
+    purpose,
+    batch: size,
+    target,
+    sharedInputs: shared,
+  });
 
   const executable = await device.load(program);
   const set = await device.parameters(program.parameters);
   try {
     for (const [path, shape] of read) {
       const given = request.parameters.get(path)!;
-      if (!sameShape(given.shape, shape)) throw new Error(`parameter ${path} has shape ${formatShape(given.shape)}, but the model has ${formatShape(shape)}`);
+      if (!sameShape(given.shape, shape))
+        throw new Error(
+          `parameter ${path} has shape ${formatShape(given.shape)}, but the model has ${formatShape(shape)}`,
+        );
       await set.write(path, given.data);
     }
     executable.bind(set);
     const known = new Set(program.inputs.map(({ name }) => name));
-    const given = Object.fromEntries([...inputs, ...(withRespectTo.length > 0 ? cotangents : [])].filter(([name]) => known.has(name)).map(([name, tensor]) => [name, tensor.data]));
+    const given = Object.fromEntries(
+      [...inputs, ...(withRespectTo.length > 0 ? cotangents : [])]
+        .filter(([name]) => known.has(name))
+        .map(([name, tensor]) => [name, tensor.data]),
+    );
     const submission = executable.submit(given, { seed: request.seed ?? 0, step: 0, row_offset: 0 });
     const names = program.outputs.map(({ name }) => name);
     const values = await submission.read(names);
@@ -53,7 +73,8 @@ export async function runEntry(compiled: Compiled, { device, target }: OpenDevic
       program.outputs.map(({ name, dtype, shape }) => {
         // Without a batch axis in the inputs there is none in the outputs; gradients of stored tensors never have one.
         const perInstance = !name.startsWith("gradient:") || inputs.has(name.slice("gradient:".length));
-        const kept = batch === undefined && perInstance && !shared.has(name.slice("gradient:".length)) ? shape.slice(1) : shape;
+        const kept =
+          batch === undefined && perInstance && !shared.has(name.slice("gradient:".length)) ? shape.slice(1) : shape;
         return [name, { dtype: dtype as Tensor["dtype"], shape: kept, data: values[name]! }];
       }),
     );
@@ -69,7 +90,11 @@ function isModelPath(parameters: readonly { readonly path: string }[], path: str
 
 /** Stored tensors that an entry point reads. */
 export function parametersOf(entry: EntryPoint): Map<string, Shape> {
-  return new Map(entry.graph.nodes.flatMap((node) => (node.primitive === "parameter" ? [[node.attributes.path, node.attributes.shape]] : [])));
+  return new Map(
+    entry.graph.nodes.flatMap((node) =>
+      node.primitive === "parameter" ? [[node.attributes.path, node.attributes.shape]] : [],
+    ),
+  );
 }
 
 /** Finds out whether the inputs have a batch axis, checks them, and fills in masks that were left out. */
@@ -77,7 +102,9 @@ function matchInputs(
   entry: EntryPoint,
   given: ReadonlyMap<string, Tensor>,
 ): { inputs: Map<string, Tensor>; batch: number | undefined; shared: Set<string> } {
-  const masks = new Map(entry.inputs.flatMap((input) => (input.mask === undefined ? [] : [[input.mask, input.name] as const])));
+  const masks = new Map(
+    entry.inputs.flatMap((input) => (input.mask === undefined ? [] : [[input.mask, input.name] as const])),
+  );
   const optional = [...masks.keys()].filter((mask) => !given.has(mask));
   compareNames(
     `inputs of ${entry.name}`,
@@ -105,7 +132,9 @@ function matchInputs(
     inputs.set(input.name, asDtype(tensor, input));
   }
   if (sizes.size > 1) {
-    throw new Error(`inputs disagree about the batch: ${[...sizes].map(([size, name]) => `${name} has ${size === undefined ? "no batch axis" : `${size} instances`}`).join(", ")}`);
+    throw new Error(
+      `inputs disagree about the batch: ${[...sizes].map(([size, name]) => `${name} has ${size === undefined ? "no batch axis" : `${size} instances`}`).join(", ")}`,
+    );
   }
   const batch = [...sizes.keys()][0];
   for (const mask of optional) {
@@ -118,13 +147,19 @@ function matchInputs(
 
 function asDtype(tensor: Tensor, input: InputSpec): Tensor {
   if (input.dtype !== "bool" || tensor.dtype !== "i32") return tensor;
-  return { dtype: "bool", shape: tensor.shape, data: Uint8Array.from(tensor.data as Int32Array, (value) => (value === 0 ? 0 : 1)) };
+  return {
+    dtype: "bool",
+    shape: tensor.shape,
+    data: Uint8Array.from(tensor.data as Int32Array, (value) => (value === 0 ? 0 : 1)),
+  };
 }
 
 function cotangentInputs(entry: EntryPoint, request: RunRequest, size: number, batched: boolean): Map<string, Tensor> {
   const cotangents = new Map<string, Tensor>();
   if ((request.gradients ?? []).length === 0) return cotangents;
-  const given = new Map([...(request.cotangents ?? [])].map(([name, tensor]) => [name.replace(/^cotangent\./, ""), tensor]));
+  const given = new Map(
+    [...(request.cotangents ?? [])].map(([name, tensor]) => [name.replace(/^cotangent\./, ""), tensor]),
+  );
   const single = entry.outputs.length === 1 && entry.outputs[0]!.shape.length === 0;
   if (!(single && given.size === 0)) {
     compareNames(
@@ -142,7 +177,9 @@ function cotangentInputs(entry: EntryPoint, request: RunRequest, size: number, b
       continue;
     }
     if (!sameShape(tensor.shape, batched ? shape : output.shape)) {
-      throw new Error(`cotangent ${output.name} has shape ${formatShape(tensor.shape)}, but ${formatShape(batched ? shape : output.shape)} is needed`);
+      throw new Error(
+        `cotangent ${output.name} has shape ${formatShape(tensor.shape)}, but ${formatShape(batched ? shape : output.shape)} is needed`,
+      );
     }
     cotangents.set(`cotangent.${output.name}`, { ...tensor, shape });
   }
@@ -150,12 +187,18 @@ function cotangentInputs(entry: EntryPoint, request: RunRequest, size: number, b
 }
 
 function gradientNames(entry: EntryPoint, wanted: readonly string[], read: ReadonlyMap<string, Shape>): string[] {
-  const leaves = new Set([...read.keys(), ...entry.inputs.filter(({ dtype }) => dtype === "f32").map(({ name }) => name)]);
+  const leaves = new Set([
+    ...read.keys(),
+    ...entry.inputs.filter(({ dtype }) => dtype === "f32").map(({ name }) => name),
+  ]);
   const chosen = new Set<string>();
   for (const name of wanted) {
     if (name === "*") for (const path of read.keys()) chosen.add(path);
     else if (leaves.has(name)) chosen.add(name);
-    else throw new Error(`${entry.name} reads no float tensor called ${name}, so it has no gradient; it reads ${[...leaves].slice(0, 30).join(", ")}`);
+    else
+      throw new Error(
+        `${entry.name} reads no float tensor called ${name}, so it has no gradient; it reads ${[...leaves].slice(0, 30).join(", ")}`,
+      );
   }
   return [...chosen];
 }

@@ -5,7 +5,12 @@ import type { Graph } from "../graph/graph.js";
 import { formatShape } from "../graph/shape.js";
 import type { Access, KernelList, KernelRecord } from "../kernels/record.js";
 
-const leafColours: Readonly<Record<string, string>> = { parameter: "#d8e8ff", input: "#d8ffe0", scalar: "#fff3d0", constant: "#f0f0f0" };
+const leafColours: Readonly<Record<string, string>> = {
+  parameter: "#d8e8ff",
+  input: "#d8ffe0",
+  scalar: "#fff3d0",
+  constant: "#f0f0f0",
+};
 
 /** Nodes with their shapes, grouped by the module instance they come from. */
 export async function drawGraph(graph: Graph, format: "svg" | "html"): Promise<string> {
@@ -14,7 +19,8 @@ export async function drawGraph(graph: Graph, format: "svg" | "html"): Promise<s
   const groups = new Map<string, string[]>();
   graph.nodes.forEach((node, index) => {
     for (const output of node.outputs) producers.set(output, index);
-    const name = "path" in node.attributes ? node.attributes.path : "name" in node.attributes ? node.attributes.name : "";
+    const name =
+      "path" in node.attributes ? node.attributes.path : "name" in node.attributes ? node.attributes.name : "";
     const label = `${node.primitive}${name ? ` ${name}` : ""}\n${node.outputs.map((output) => `${graph.types[output]!.dtype}${formatShape(graph.types[output]!.shape)}`).join(" ")}`;
     const line = `n${index} [label=${quote(label)}, fillcolor="${leafColours[node.primitive] ?? "#ffffff"}"];`;
     const path = node.origin?.path ?? "";
@@ -22,13 +28,20 @@ export async function drawGraph(graph: Graph, format: "svg" | "html"): Promise<s
   });
   let cluster = 0;
   for (const [path, members] of groups) {
-    lines.push(path === "" ? members.join("\n") : `subgraph cluster_${cluster++} { label=${quote(path)}; color="#bbbbbb"; ${members.join("\n")} }`);
+    lines.push(
+      path === ""
+        ? members.join("\n")
+        : `subgraph cluster_${cluster++} { label=${quote(path)}; color="#bbbbbb"; ${members.join("\n")} }`,
+    );
   }
   graph.nodes.forEach((node, index) => {
     for (const input of new Set(node.inputs)) lines.push(`n${producers.get(input)!} -> n${index};`);
   });
   graph.outputs.forEach(({ name, value }, index) => {
-    lines.push(`o${index} [label=${quote(name)}, shape=ellipse, fillcolor="#ffe0e0"];`, `n${producers.get(value)!} -> o${index};`);
+    lines.push(
+      `o${index} [label=${quote(name)}, shape=ellipse, fillcolor="#ffe0e0"];`,
+      `n${producers.get(value)!} -> o${index};`,
+    );
   });
   return picture(lines, format, "Graph");
 }
@@ -38,23 +51,31 @@ export async function drawKernels(list: KernelList, format: "svg" | "html"): Pro
   const lines: string[] = [];
   const writers = new Map<number, number>();
   list.kernels.forEach((kernel, index) => {
-    lines.push(`k${index} [label=${quote(`${index} ${kernel.archetype}\n${kernel.label}\n${kernel.origins[0]?.path ?? ""}`)}];`);
+    lines.push(
+      `k${index} [label=${quote(`${index} ${kernel.archetype}\n${kernel.label}\n${kernel.origins[0]?.path ?? ""}`)}];`,
+    );
     const { reads, writes } = buffersOf(kernel);
-    for (const buffer of reads) if (writers.has(buffer)) lines.push(`k${writers.get(buffer)!} -> k${index} [label="${list.buffers[buffer]!.elements}"];`);
+    for (const buffer of reads)
+      if (writers.has(buffer))
+        lines.push(`k${writers.get(buffer)!} -> k${index} [label="${list.buffers[buffer]!.elements}"];`);
     for (const buffer of writes) writers.set(buffer, index);
   });
   return picture(lines, format, "Kernels");
 }
 
 function buffersOf(kernel: KernelRecord): { reads: Set<number>; writes: Set<number> } {
-  const of = (accesses: readonly (Access | undefined)[]): Set<number> => new Set(accesses.flatMap((access) => (access ? [access.buffer] : [])));
+  const of = (accesses: readonly (Access | undefined)[]): Set<number> =>
+    new Set(accesses.flatMap((access) => (access ? [access.buffer] : [])));
   switch (kernel.archetype) {
     case "elementwise":
     case "reduction":
       return { reads: of(kernel.accesses), writes: of(kernel.stores.map(({ access }) => access)) };
     case "contraction":
       return {
-        reads: of([...kernel.accesses, ...kernel.products.flatMap(({ lhs, rhs }) => [...lhs.accesses, ...rhs.accesses])]),
+        reads: of([
+          ...kernel.accesses,
+          ...kernel.products.flatMap(({ lhs, rhs }) => [...lhs.accesses, ...rhs.accesses]),
+        ]),
         writes: of(kernel.stores.map(({ access }) => access)),
       };
     case "attention":

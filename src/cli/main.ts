@@ -17,7 +17,9 @@ import { packageVersion } from "./version.js";
 
 await yargs(hideBin(process.argv))
   .scriptName("weft")
-  .usage("$0 COMMAND\n\nA language and compiler for models whose weights are written, for each instance, by another network.")
+  .usage(
+    "$0 COMMAND\n\nA language and compiler for models whose weights are written, for each instance, by another network.",
+  )
   .command(checkCommand)
   .command(fmtCommand)
   .command(runCommand)
@@ -34,7 +36,9 @@ await yargs(hideBin(process.argv))
   .wrap(Math.min(120, process.stdout.columns ?? 100))
   .fail((message, error, parser) => {
     if (error) throw error;
-    process.stderr.write(`weft: ${message}\n\nRun \`${parser.parsed ? "weft --help" : "weft"}\` for the commands and their options.\n`);
+    process.stderr.write(
+      `weft: ${message}\n\nRun \`${parser.parsed ? "weft --help" : "weft"}\` for the commands and their options.\n`,
+    );
     process.exit(exitCodes.usage);
   })
   .parseAsync()
@@ -46,7 +50,9 @@ await yargs(hideBin(process.argv))
 function report(error: unknown): number {
   if (error instanceof WeftError) {
     const sources = error instanceof SourcesError ? error.sources : new Map<string, string>();
-    process.stderr.write(render(error.diagnostics, sources, { color: process.stderr.isTTY === true && !process.env.NO_COLOR }));
+    process.stderr.write(
+      render(error.diagnostics, sources, { color: process.stderr.isTTY === true && !process.env.NO_COLOR }),
+    );
     return exitCodes.failed;
   }
   const message = error instanceof Error ? error.message : String(error);

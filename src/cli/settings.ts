@@ -21,7 +21,8 @@ function parseSetting(text: string): Setting {
 export function parsePairs(flag: string, pairs: readonly string[]): [string, string][] {
   return pairs.map((pair) => {
     const split = pair.indexOf("=");
-    if (split <= 0 || split === pair.length - 1) throw new CommandError(`${flag} expects OLD=NEW, found "${pair}"`, exitCodes.usage);
+    if (split <= 0 || split === pair.length - 1)
+      throw new CommandError(`${flag} expects OLD=NEW, found "${pair}"`, exitCodes.usage);
     return [pair.slice(0, split), pair.slice(split + 1)];
   });
 }

@@ -6,7 +6,7 @@ import { trainingPrograms } from "../../api/training.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { nodeHost } from "../host.js";
 import { parseSettings } from "../settings.js";
-import { runFolder } from "./train.js";
+import { outsideWeights, runFolder } from "./train.js";
 
 interface Options extends DataFlags {
   file: string;
@@ -15,6 +15,7 @@ interface Options extends DataFlags {
   set: string[];
   seed: number;
   run: string | undefined;
+  params: string | undefined;
   device: DeviceKind | undefined;
   threads: number | undefined;
   json: boolean;
@@ -30,15 +31,27 @@ export const evalCommand: CommandModule<object, Options> = {
         .positional("evaluation", { type: "string", demandOption: true, describe: "Name of an `evaluate` block" }),
     )
       .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", { type: "string", array: true, default: [] as string[], describe: "NAME=VALUE of a model parameter" })
+      .option("set", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: "NAME=VALUE of a model parameter",
+      })
       .option("seed", { type: "number", default: 0, describe: "The seed of the training run" })
       .option("run", { type: "string", describe: "Folder of the training run (default runs/FILE)" })
+      .option("params", {
+        type: "string",
+        describe: "The weights that the training run started from, when it had --params",
+      })
       .option("device", { choices: deviceKinds, describe: "Where it runs" })
       .option("threads", { type: "number", describe: "Threads of the CPU device" })
       .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }) as never,
   async handler(options) {
     const host = nodeHost();
-    const compiled = await compile(options.file, { ...(options.model === undefined ? {} : { model: options.model }), settings: parseSettings(options.set) });
+    const compiled = await compile(options.file, {
+      ...(options.model === undefined ? {} : { model: options.model }),
+      settings: parseSettings(options.set),
+    });
     const open = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
     try {
       const values = await runEvaluation(
@@ -49,10 +62,17 @@ export const evalCommand: CommandModule<object, Options> = {
           host,
           programs: trainingPrograms(compiled, open),
           data: await dataSources(options.file, options, host),
+          ...(await outsideWeights(options.params, host)),
         },
         options.evaluation,
       );
-      process.stdout.write(options.json ? `${JSON.stringify(values)}\n` : Object.entries(values).map(([name, value]) => `${name}  ${value.toPrecision(6)}\n`).join(""));
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(values)}\n`
+          : Object.entries(values)
+              .map(([name, value]) => `${name}  ${value.toPrecision(6)}\n`)
+              .join(""),
+      );
     } finally {
       await open.device.close();
     }

@@ -15,8 +15,17 @@ export const fmtCommand: CommandModule<object, Options> = {
   describe: "Format .weft files in place",
   builder: (parser) =>
     parser
-      .positional("files", { type: "string", array: true, demandOption: true, describe: "Files to format; - reads stdin and writes stdout" })
-      .option("check", { type: "boolean", default: false, describe: "Change nothing; fail and list the files that are not formatted" }),
+      .positional("files", {
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "Files to format; - reads stdin and writes stdout",
+      })
+      .option("check", {
+        type: "boolean",
+        default: false,
+        describe: "Change nothing; fail and list the files that are not formatted",
+      }),
   async handler({ files, check }) {
     const host = nodeHost();
     const changed: string[] = [];
@@ -30,6 +39,9 @@ export const fmtCommand: CommandModule<object, Options> = {
         if (!check) await host.writeBytes(file, new TextEncoder().encode(result.text));
       }
     }
-    if (check && changed.length > 0) throw new CommandError(`not formatted:\n${changed.map((file) => `  ${file}`).join("\n")}\nRun \`weft fmt\` on them.`);
+    if (check && changed.length > 0)
+      throw new CommandError(
+        `not formatted:\n${changed.map((file) => `  ${file}`).join("\n")}\nRun \`weft fmt\` on them.`,
+      );
   },
 };

@@ -34,13 +34,37 @@ export const runCommand: CommandModule<object, Options> = {
       .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
       .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" })
       .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", { type: "string", array: true, default: [] as string[], describe: "NAME=VALUE of a model parameter" })
-      .option("params", { type: "string", describe: "Safetensors file with the stored tensors by path; others of the model may be in it" })
-      .option("inputs", { type: "string", describe: "Safetensors file with the arguments by name, with or without a leading batch axis" })
+      .option("set", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: "NAME=VALUE of a model parameter",
+      })
+      .option("params", {
+        type: "string",
+        describe: "Safetensors file with the stored tensors by path; others of the model may be in it",
+      })
+      .option("inputs", {
+        type: "string",
+        describe: "Safetensors file with the arguments by name, with or without a leading batch axis",
+      })
       .option("out", { type: "string", demandOption: true, describe: "Safetensors file for outputs and gradients" })
-      .option("grad", { type: "string", array: true, default: [] as string[], describe: 'Paths or argument names whose gradients are wanted (comma-separated; "*": all stored tensors)' })
-      .option("cotangent", { type: "string", describe: "Safetensors file with the cotangent of each output by its name" })
-      .option("rename", { type: "string", array: true, default: [] as string[], describe: "OLD=NEW: tensor OLD of the parameter file is NEW of the model; * stands for one part of a path" })
+      .option("grad", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: 'Paths or argument names whose gradients are wanted (comma-separated; "*": all stored tensors)',
+      })
+      .option("cotangent", {
+        type: "string",
+        describe: "Safetensors file with the cotangent of each output by its name",
+      })
+      .option("rename", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: "OLD=NEW: tensor OLD of the parameter file is NEW of the model; * stands for one part of a path",
+      })
       .option("map", { type: "string", describe: "JSON file {OLD: NEW, ..} of such renames" })
       .option("seed", { type: "number", default: 0, describe: "Seed of random draws" })
       .option("device", { choices: deviceKinds, describe: "Where it runs" })
@@ -52,13 +76,24 @@ export const runCommand: CommandModule<object, Options> = {
       const file = readSafetensors(await host.readBytes(path), path);
       return new Map([...file.entries.keys()].map((name) => [name, file.tensor(name)]));
     };
-    const compiled = await compile(options.file, { ...(options.model === undefined ? {} : { model: options.model }), settings: parseSettings(options.set) });
+    const compiled = await compile(options.file, {
+      ...(options.model === undefined ? {} : { model: options.model }),
+      settings: parseSettings(options.set),
+    });
     const { model } = compiled;
     if (!model.entryPoints.includes(options.fn)) {
-      throw new CommandError(`model ${model.name} has no entry point "${options.fn}"; it has ${model.entryPoints.join(", ")}`, exitCodes.usage);
+      throw new CommandError(
+        `model ${model.name} has no entry point "${options.fn}"; it has ${model.entryPoints.join(", ")}`,
+        exitCodes.usage,
+      );
     }
-    const pairs = [...parsePairs("--rename", options.rename), ...(options.map === undefined ? [] : parseMap(options.map, await host.readText(options.map)))];
-    const parameters = new Map([...(await read(options.params))].map(([name, tensor]) => [rename(name, pairs), tensor]));
+    const pairs = [
+      ...parsePairs("--rename", options.rename),
+      ...(options.map === undefined ? [] : parseMap(options.map, await host.readText(options.map))),
+    ];
+    const parameters = new Map(
+      [...(await read(options.params))].map(([name, tensor]) => [rename(name, pairs), tensor]),
+    );
     const outputs = await runEntry(
       compiled,
       await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads }),
@@ -73,14 +108,17 @@ export const runCommand: CommandModule<object, Options> = {
     );
     await host.writeBytes(options.out, writeSafetensors(outputs, {}, { file: options.out }));
     const count = parametersOf(model.entryPoint(options.fn)).size;
-    process.stdout.write(`${options.out}: ${[...outputs.keys()].length} tensors from ${options.fn} (${count} stored tensors read)\n`);
+    process.stdout.write(
+      `${options.out}: ${[...outputs.keys()].length} tensors from ${options.fn} (${count} stored tensors read)\n`,
+    );
   },
 };
 
 function parseMap(path: string, text: string): [string, string][] {
   try {
     const map: unknown = JSON.parse(text);
-    if (typeof map === "object" && map !== null && Object.values(map).every((value) => typeof value === "string")) return Object.entries(map as Record<string, string>);
+    if (typeof map === "object" && map !== null && Object.values(map).every((value) => typeof value === "string"))
+      return Object.entries(map as Record<string, string>);
   } catch {
     // Falls through to the message below: broken JSON and JSON of another shape are the same to the user.
   }

@@ -13,7 +13,7 @@ import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { nodeHost } from "../host.js";
 import { parseSettings } from "../settings.js";
-import { runFolder } from "./train.js";
+import { outsideWeights, runFolder } from "./train.js";
 
 interface Options extends DataFlags {
   file: string;
@@ -23,6 +23,7 @@ interface Options extends DataFlags {
   seed: number;
   "draw-seed": number;
   run: string | undefined;
+  params: string | undefined;
   after: string | undefined;
   from: string;
   rows: string;
@@ -43,7 +44,12 @@ export const sampleCommand: CommandModule<object, Options> = {
         .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" }),
     )
       .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", { type: "string", array: true, default: [] as string[], describe: "NAME=VALUE of a model parameter" })
+      .option("set", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: "NAME=VALUE of a model parameter",
+      })
       .option("seed", { type: "number", default: 0, describe: "The seed of the training run" })
       .option("draw-seed", { type: "number", default: 0, describe: "Seed of the entry point's random draws" })
       .option("run", { type: "string", describe: "Folder of the training run (default runs/FILE)" })
@@ -53,35 +59,72 @@ export const sampleCommand: CommandModule<object, Options> = {
       .option("shared", { type: "string", describe: "Safetensors file with the arguments marked `shared`" })
       .option("out", { type: "string", demandOption: true, describe: "Safetensors file for the outputs" })
       .option("png", { type: "string", describe: "Folder for pictures, when the output is [3, side, side] in [-1, 1]" })
+      .option("params", {
+        type: "string",
+        describe: "The weights that the training run started from, when it had --params",
+      })
       .option("device", { choices: deviceKinds, describe: "Where it runs" })
       .option("threads", { type: "number", describe: "Threads of the CPU device" }) as never,
   async handler(options) {
     const host = nodeHost();
-    const compiled = await compile(options.file, { ...(options.model === undefined ? {} : { model: options.model }), settings: parseSettings(options.set) });
+    const compiled = await compile(options.file, {
+      ...(options.model === undefined ? {} : { model: options.model }),
+      settings: parseSettings(options.set),
+    });
     const { model } = compiled;
     if (!model.entryPoints.includes(options.fn)) {
-      throw new CommandError(`model ${model.name} has no entry point "${options.fn}"; it has ${model.entryPoints.join(", ")}`, exitCodes.usage);
+      throw new CommandError(
+        `model ${model.name} has no entry point "${options.fn}"; it has ${model.entryPoints.join(", ")}`,
+        exitCodes.usage,
+      );
     }
     const data = await dataSources(options.file, options, host);
     const source = data.find(({ name }) => name === options.from);
-    if (!source) throw new CommandError(`there is no data source "${options.from}"; there are ${data.map(({ name }) => name).join(", ")}`, exitCodes.usage);
+    if (!source)
+      throw new CommandError(
+        `there is no data source "${options.from}"; there are ${data.map(({ name }) => name).join(", ")}`,
+        exitCodes.usage,
+      );
     const rows = parseRows(options.rows, source.length);
-    const given = options.shared === undefined ? {} : sharedArguments(await host.readBytes(options.shared), options.shared);
+    const given =
+      options.shared === undefined ? {} : sharedArguments(await host.readBytes(options.shared), options.shared);
 
     const open = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
     try {
       const programs = trainingPrograms(compiled, open);
       const set = await programs.parameters();
-      await loadStage({ model, seed: options.seed, folder: runFolder(options.file, options.run), host, programs, data }, options.after, set);
+      await loadStage(
+        {
+          model,
+          seed: options.seed,
+          folder: runFolder(options.file, options.run),
+          host,
+          programs,
+          data,
+          ...(await outsideWeights(options.params, host)),
+        },
+        options.after,
+        set,
+      );
       const executable = await programs.evaluate(options.fn, rows.length);
       executable.bind(set);
       const binding = bindData(model.entryPoint(options.fn), [source], options.seed, given);
-      const batch = await binding.assemble(rows.map((row) => ({ source: 0, row, epoch: 0 })), rows.length);
+      const batch = await binding.assemble(
+        rows.map((row) => ({ source: 0, row, epoch: 0 })),
+        rows.length,
+      );
       const known = new Set(executable.program.inputs.map(({ name }) => name));
       const inputs = Object.fromEntries(Object.entries(batch.inputs).filter(([name]) => known.has(name)));
       const outputs = executable.program.outputs;
-      const values = await executable.submit(inputs, { seed: options["draw-seed"], step: 0, row_offset: 0 }).read(outputs.map(({ name }) => name));
-      const tensors = new Map(outputs.map(({ name, dtype, shape }): [string, Tensor] => [name, { dtype: dtype as Tensor["dtype"], shape, data: values[name]! }]));
+      const values = await executable
+        .submit(inputs, { seed: options["draw-seed"], step: 0, row_offset: 0 })
+        .read(outputs.map(({ name }) => name));
+      const tensors = new Map(
+        outputs.map(({ name, dtype, shape }): [string, Tensor] => [
+          name,
+          { dtype: dtype as Tensor["dtype"], shape, data: values[name]! },
+        ]),
+      );
       await host.writeBytes(options.out, writeSafetensors(tensors, {}, { file: options.out }));
       process.stdout.write(`${options.out}: ${rows.length} rows of ${options.from} through ${options.fn}\n`);
       if (options.png !== undefined) await writePictures(options.png, tensors, rows, host.writeBytes);
@@ -95,13 +138,15 @@ export const sampleCommand: CommandModule<object, Options> = {
 function parseRows(text: string, length: number): number[] {
   const rows = text.split(",").flatMap((part) => {
     const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part);
-    if (!match) throw new CommandError(`--rows expects numbers and ranges such as 0-7,12, found "${part}"`, exitCodes.usage);
+    if (!match)
+      throw new CommandError(`--rows expects numbers and ranges such as 0-7,12, found "${part}"`, exitCodes.usage);
     const first = Number(match[1]);
     const last = Number(match[2] ?? match[1]);
     return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
   });
   const outside = rows.find((row) => row >= length);
-  if (rows.length === 0 || outside !== undefined) throw new CommandError(`--rows ${text}: the source has rows 0-${length - 1}`, exitCodes.usage);
+  if (rows.length === 0 || outside !== undefined)
+    throw new CommandError(`--rows ${text}: the source has rows 0-${length - 1}`, exitCodes.usage);
   return rows;
 }
 
@@ -110,10 +155,18 @@ function sharedArguments(bytes: Uint8Array, path: string): Record<string, Tensor
   return Object.fromEntries([...file.entries.keys()].map((name) => [name, file.tensor(name).data]));
 }
 
-async function writePictures(folder: string, tensors: ReadonlyMap<string, Tensor>, rows: readonly number[], write: (path: string, bytes: Uint8Array) => Promise<void>): Promise<void> {
+async function writePictures(
+  folder: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  rows: readonly number[],
+  write: (path: string, bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
   for (const [name, { shape, data }] of tensors) {
     const [, channels, height, width] = shape;
-    if (shape.length !== 4 || channels !== 3 || height !== width) throw new CommandError(`--png: output ${name} is no square picture of 3 channels: it has shape [${shape.slice(1).join(", ")}]`);
+    if (shape.length !== 4 || channels !== 3 || height !== width)
+      throw new CommandError(
+        `--png: output ${name} is no square picture of 3 channels: it has shape [${shape.slice(1).join(", ")}]`,
+      );
     const size = elementCount(shape.slice(1));
     for (const [place, row] of rows.entries()) {
       const picture = Float32Array.from(data.subarray(place * size, (place + 1) * size), (value) => (value + 1) / 2);
