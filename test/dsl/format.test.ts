@@ -52,9 +52,7 @@ describe("formatter", () => {
       ),
     );
     assert.ok(
-      once.includes(
-        "\n    update: [generator, encoder]\n    optimizer: adamw(5e-4, weight_decay: 0.01)\n    clip: 1.0\n",
-      ),
+      once.includes("\n    update: [generator, encoder], optimizer: adamw(5e-4, weight_decay: 0.01), clip: 1.0\n"),
     );
     const same = text.slice(0, text.indexOf("model Editor"));
     assert.ok(once.startsWith(same));
@@ -90,6 +88,14 @@ describe("formatter", () => {
     "breaks a long signature at its parameters": [
       `fn f(${"a".repeat(40)}: [n], ${"b".repeat(40)}: [n], ${"c".repeat(20)}: [n]) -> [n] { x }\n`,
       `fn f(\n  ${"a".repeat(40)}: [n],\n  ${"b".repeat(40)}: [n],\n  ${"c".repeat(20)}: [n]\n) -> [n] {\n  x\n}\n`,
+    ],
+    "aligns neighbouring lines where one of them was written wide": [
+      "module A() {\n  up   = f(1)\n  down = f(2)\n  farther = f(3) # three\n\n  a = 1\n  bb = 2\n  param w: [n]   = ones()\n  param longer: [n] = ones()\n}\n",
+      "module A() {\n  up      = f(1)\n  down    = f(2)\n  farther = f(3) # three\n\n  a = 1\n  bb = 2\n  param w: [n]      = ones()\n  param longer: [n] = ones()\n}\n",
+    ],
+    "keeps entries side by side where they fit, and slices readable": [
+      `model M() {\n  train a on b { # why\n    c: x[i:i+1,1:-1], d: 2, # behind\n    e: 3,f: 4\n    g: 5, h: "${"x".repeat(110)}"\n  }\n}\n`,
+      `model M() {\n  train a on b { # why\n    c: x[i : i + 1, 1:-1], d: 2 # behind\n    e: 3, f: 4\n    g: 5\n    h: "${"x".repeat(110)}"\n  }\n}\n`,
     ],
     "makes nothing of nothing": ["\n\n  \n", ""],
   };

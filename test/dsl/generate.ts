@@ -116,7 +116,7 @@ function statement(random: Random, depth: number): string {
     case 4:
       return `let x = ${value}\n  + 2 # two\n  * 3`;
     default:
-      return `let x = ${value}`;
+      return `let x${random(4) ? "" : "  "} = ${value}`;
   }
 }
 
@@ -146,13 +146,13 @@ function member(random: Random, holder: string): string {
     case 0:
       return `param weight: [r: dim, 2 * dim] = kaiming()`;
     case 1:
-      return `/// Documentation.\nname = ${expression(random, 2)}`;
+      return `/// Documentation.\nname${random(3) ? "" : "   "} = ${expression(random, 2)}\nanother_name = 2`;
     case 2:
       return `if ${expression(random, 1)} {${lineEnd(random)}  inner = 3${lineEnd(random)}} else { other = 4 }`;
     case 3:
       return holder !== "model"
         ? "shared frozen table: int[4]"
-        : `train stage on loss {${gap(random)}update: [a.b],${gap(random)}steps: ${expression(random, 1)}${lineEnd(random)}clip: 1 }`;
+        : `train stage on loss {${gap(random)}update: [a.b],${gap(random)}steps: ${expression(random, 1)}${lineEnd(random)}clip: 1, batch: 2${pick(random, [",", "\n"])} ema: 3 }`;
     case 4:
       return holder !== "model"
         ? "given t: []"

@@ -1,5 +1,6 @@
 /** Turns pieces into a document: which lines are one item each, and what is kept on one line. */
 import * as t from "../tokens.js";
+import { alignItems } from "./align.js";
 import { type Doc, group, indent, line, lineBreak, softLine } from "./doc.js";
 import type { Bracket, Element, Item, Leaf, Pieces } from "./pieces.js";
 import { layoutSequence, type SequenceContext } from "./sequence.js";
@@ -126,16 +127,38 @@ function leafDoc(leaf: Leaf): Doc {
     : leaf.text;
 }
 
-/** One item on a line, without commas. */
+/** One item on a line, without a comma behind it; entries that were written side by side stay so where they fit. */
 function blockDoc(block: Bracket): Doc {
-  const lines = block.items.flatMap((item, place) => {
-    const [first, ...rest] = layoutItem(item);
-    return [{ doc: first!.doc, blank: first!.blank && place > 0 }, ...rest];
-  });
+  const items = alignItems(block.items, (head) => flatText(head, false)?.length);
+  const lines: Line[] = [];
+  for (let start = 0; start < items.length; ) {
+    let end = start + 1;
+    while (end < items.length && firstLeaf(items[end]![0]!).sameLine) end += 1;
+    const [first, ...rest] = layoutItems(items.slice(start, end));
+    lines.push({ doc: first!.doc, blank: first!.blank && start > 0 }, ...rest);
+    start = end;
+  }
   lines.push(...ownComments(block.close));
   const end = leafDoc({ ...block.close, before: [] });
   if (lines.length === 0) return [leafDoc(block.open), end];
   return [leafDoc(block.open), indent([lineBreak, { kind: "lines", lines }], true), lineBreak, end];
+}
+
+/** Items that were written on one line. */
+function layoutItems(items: readonly Item[]): Line[] {
+  const separate = items.flatMap(layoutItem);
+  if (items.length === 1) return separate;
+  const first = firstLeaf(items[0]![0]!);
+  const last = items[items.length - 1]!;
+  const bare = [withoutOuterComments(items[0]!), ...items.slice(1, -1), withoutCommentsBehind(last)];
+  const texts = bare.map((item) => flatText(item, false));
+  if (texts.includes(undefined)) return separate;
+  const broken: Doc = { kind: "lines", lines: bare.flatMap(layoutItem).map(({ doc }) => ({ doc, blank: false })) };
+  const doc: Doc = [
+    { kind: "choice", flat: texts.join(", "), broken },
+    ...commentsBehind(lastLeaf(last[last.length - 1]!)),
+  ];
+  return [...ownComments(first), { doc, blank: first.blank }];
 }
 
 /** On one line where it fits, else one item on a line; no comma behind the last. */

@@ -15,6 +15,8 @@ export interface Leaf {
   readonly behind: readonly Comment[];
   /** Whether an empty line stands before the token (behind the comments before it). */
   readonly blank: boolean;
+  /** Whether it stands on the line of the token before it. */
+  readonly sameLine: boolean;
 }
 
 export interface OwnComment {
@@ -171,7 +173,9 @@ function attachComments(tokens: readonly IToken[], comments: readonly Comment[],
       end = next.span.end;
     }
     last = raw.length;
-    raw.push({ kind: "leaf", token, text: image, before, behind: [], blank: isBlank(text.slice(end, start)) });
+    const between = text.slice(end, start);
+    const [blank, sameLine] = [isBlank(between), before.length === 0 && !/[\r\n]/.test(between)];
+    raw.push({ kind: "leaf", token, text: image, before, behind: [], blank, sameLine });
     end = start + image.length;
   };
   for (const token of tokens) {

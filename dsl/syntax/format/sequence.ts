@@ -34,7 +34,7 @@ export function layoutSequence(item: Item, context: SequenceContext, layout: Lay
       }
       if (parts.length > 0) {
         const [first, ...rest] = [...parts, between(start, to, level + 1)];
-        return group([first!, indent(rest)]);
+        return group([first!, level === 0 && context.isFree ? rest : indent(rest)]);
       }
     }
     const docs: Doc[] = [];

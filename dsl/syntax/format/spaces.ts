@@ -1,5 +1,6 @@
 /** Where a space stands between two tokens of one line. */
 import type { TokenType } from "chevrotain";
+import { precedence } from "../grammar/precedence.js";
 import * as t from "../tokens.js";
 import { type Element, type Item, isOperand } from "./pieces.js";
 
@@ -12,12 +13,21 @@ export function spaceBefore(item: Item, place: number, isIndex: boolean): boolea
   if (previous === undefined) return false;
   const before = previous.kind === "leaf" ? previous.token?.tokenType : undefined;
   const type = element.kind === "leaf" ? element.token?.tokenType : undefined;
+  if (isIndex && (type === t.Colon || before === t.Colon)) return isWideSlice(item);
   if (noneBefore.has(type) || noneBehind.has(before)) return false;
-  if (before === t.Colon) return !isIndex;
   if (isPrefixMinus(item, place - 1)) return false;
   if (element.kind === "leaf" || element.open.text === "{") return true;
   if (previous.kind === "bracket") return previous.open.text === "{";
   return isGrammarWord(item, place - 1) || !isOperand(previous);
+}
+
+/** Slices between sums and products have spaces around their colons. */
+function isWideSlice(item: Item): boolean {
+  return item.some((element, place) => {
+    const previous = item[place - 1];
+    if (element.kind === "bracket" || previous === undefined) return false;
+    return precedence(element.text) !== undefined && isValue(previous);
+  });
 }
 
 /** Whether an element ends (or begins) a value, so that a sign beside it is a binary one. */

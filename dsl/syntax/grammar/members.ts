@@ -80,7 +80,8 @@ export abstract class MemberGrammar extends StatementGrammar {
     const branches: Omit<Conditional, "kind" | "otherwise" | "span">[] = [];
     const starts = [this.CONSUME(t.If)];
     const condition = this.SUBRULE(this.expression);
-    branches.push({ condition, then: this.SUBRULE(this.members) });
+    const readBranch = (condition: Expression, then: readonly Member[]) => branches.push({ condition, then });
+    readBranch(condition, this.SUBRULE(this.members));
     let otherwise: readonly Member[] | undefined;
     this.MANY({
       GATE: () => otherwise === undefined,
@@ -92,7 +93,7 @@ export abstract class MemberGrammar extends StatementGrammar {
               ALT: () => {
                 starts.push(this.CONSUME2(t.If));
                 const inner = this.SUBRULE2(this.expression);
-                branches.push({ condition: inner, then: this.SUBRULE2(this.members) });
+                readBranch(inner, this.SUBRULE2(this.members));
               },
             },
             {
