@@ -148,7 +148,8 @@ export class KernelWriter {
    */
   openUnits(dimensions: readonly { readonly key: string; readonly extent: number }[]): readonly string[] {
     const names = dimensions.map(({ key, extent }, place) => {
-      this.line(`const int64_t e${place} = ${this.integer(`extent.${key}`, extent)};`);
+      // The outermost coordinate ends with the units.
+      if (place > 0) this.line(`const int64_t e${place} = ${this.integer(`extent.${key}`, extent)};`);
       return `c${place}`;
     });
     if (names.length > 0) this.line("int64_t rest = begin;");

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { emitKernels } from "../../codegen/c/index.js";
+import type { Buffer, ElementwiseKernel, KernelRecord, ReductionKernel } from "../../src/kernels/record.js";
+import type { ScalarInstruction } from "../../src/kernels/scalar.js";
+import { input, output } from "./kernel-runs.js";
+
+const folder = join(import.meta.dirname, "..", "golden", "c");
+
+/** Compares with the golden file; WEFT_GOLDEN=write replaces it. */
+function assertGolden(name: string, text: string): void {
+  const path = join(folder, `${name}.c`);
+  if (process.env.WEFT_GOLDEN === "write") {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path, text);
+  }
+  assert.equal(text, readFileSync(path, "utf8"));
+}
+
+const load = (access: number): ScalarInstruction => ({ kind: "load", access, dtype: "f32" });
+const constant = (value: number): ScalarInstruction => ({ kind: "constant", value, dtype: "f32" });
+const unary = (operation: "exp" | "erf" | "rsqrt", operand: number): ScalarInstruction => ({
+  kind: "unary",
+  operation,
+  operand,
+  dtype: "f32",
+});
+const binary = (
+  operation: "add" | "subtract" | "multiply" | "divide",
+  left: number,
+  right: number,
+): ScalarInstruction => ({
+  kind: "binary",
+  operation,
+  left,
+  right,
+  dtype: "f32",
+});
+const reduce = (reduction: "sum" | "maximum", operand: number): ScalarInstruction => ({
+  kind: "reduce",
+  reduction,
+  operand,
+  dtype: "f32",
+});
+const view = (buffer: number, ...strides: number[]) => ({ buffer, offset: 0, strides });
+
+interface Sample {
+  readonly name: string;
+  readonly shows: string;
+  readonly buffers: readonly Buffer[];
+  readonly record: KernelRecord;
+}
+
+const elementwise = (
+  parts: Pick<ElementwiseKernel, "extents" | "accesses" | "body" | "stores">,
+): ElementwiseKernel => ({
+  archetype: "elementwise",
+  origins: [],
+  label: "sample",
+  ...parts,
+});
+const reduction = (
+  parts: Pick<ReductionKernel, "extents" | "reduced" | "accesses" | "body" | "stores">,
+): ReductionKernel => ({
+  archetype: "reduction",
+  origins: [],
+  label: "sample",
+  ...parts,
+});
+
+const samples: readonly Sample[] = [
+  {
+    name: "gelu-of-biased",
+    shows: "a broadcast operand, and a vector loop over the last dimension",
+    buffers: [input("x", 64 * 96), input("bias", 96), output("y", 64 * 96)],
+    record: elementwise({
+      extents: [64, 96],
+      accesses: [view(0, 96, 1), view(1, 0, 1)],
+      body: [
+        load(0),
+        load(1),
+        binary("add", 0, 1),
+        constant(Math.SQRT1_2),
+        binary("multiply", 2, 3),
+        unary("erf", 4),
+        constant(1),
+        binary("add", 5, 6),
+        constant(0.5),
+        binary("multiply", 2, 8),
+        binary("multiply", 9, 7),
+      ],
+      stores: [{ access: view(2, 96, 1), value: 10 }],
+    }),
+  },
+  {
+    name: "padded-sum",
+    shows: "bounds as predicates, and a long joined dimension cut into blocks",
+    buffers: [input("x", 90_000), input("z", 100_000), output("y", 100_000)],
+    record: elementwise({
+      extents: [100, 1000],
+      accesses: [
+        { buffer: 0, offset: -5000, strides: [1000, 1], bounds: [{ offset: -5000, strides: [1000, 1], size: 90_000 }] },
+        view(1, 1000, 1),
+      ],
+      body: [load(0), load(1), binary("add", 0, 1)],
+      stores: [{ access: view(2, 1000, 1), value: 2 }],
+    }),
+  },
+  {
+    name: "softmax-of-rows",
+    shows: "three walks over a row; exponentials are kept for the last",
+    buffers: [input("x", 32 * 200), output("y", 32 * 200)],
+    record: reduction({
+      extents: [32, 200],
+      reduced: 1,
+      accesses: [view(0, 200, 1)],
+      body: [
+        load(0),
+        reduce("maximum", 0),
+        binary("subtract", 0, 1),
+        unary("exp", 2),
+        reduce("sum", 3),
+        binary("divide", 3, 4),
+      ],
+      stores: [{ access: view(1, 200, 1), value: 5 }],
+    }),
+  },
+  {
+    name: "sum-of-columns",
+    shows: "a bias gradient: neighbouring columns in vector lanes",
+    buffers: [input("x", 128 * 5000), output("y", 5000)],
+    record: reduction({
+      extents: [5000, 128],
+      reduced: 1,
+      accesses: [view(0, 1, 5000)],
+      body: [load(0), reduce("sum", 0)],
+      stores: [{ access: view(1, 1, 0), value: 1 }],
+    }),
+  },
+  {
+    name: "norm-of-everything",
+    shows: "partial results in private scratch, then their reduction",
+    buffers: [input("x", 1_000_003), output("y", 1)],
+    record: reduction({
+      extents: [1_000_003],
+      reduced: 1,
+      accesses: [view(0, 1)],
+      body: [load(0), binary("multiply", 0, 0), reduce("sum", 1), unary("rsqrt", 2)],
+      stores: [{ access: view(1, 0), value: 3 }],
+    }),
+  },
+];
+
+describe("C kernels as text", () => {
+  for (const { name, shows, buffers, record } of samples) {
+    it(`shows ${shows}`, () => {
+      const text = emitKernels(record, buffers)
+        .map(({ source, bindings, integers, units }) =>
+          [
+            `// units: ${units}`,
+            `// integers: ${integers.join(" ")}`,
+            ...bindings.map((binding) =>
+              "buffer" in binding
+                ? `// ${binding.access} buffer ${binding.buffer}`
+                : `// ${binding.access} private scratch: ${binding.private.bytes} bytes at ${binding.private.offset}`,
+            ),
+            source,
+          ].join("\n"),
+        )
+        .join("\n");
+      assertGolden(name, text);
+    });
+  }
+});
