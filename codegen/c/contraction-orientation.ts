@@ -1,6 +1,6 @@
 /** Turns a contraction so that the C driver's inner loops walk memory in order. */
 import { elementCount } from "../../src/graph/shape.js";
-import type { Access, ContractionKernel, Operand, Product, Store } from "../../src/kernels/record.js";
+import type { Access, ContractionKernel, Operand, Product } from "../../src/kernels/record.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
 
 /** Dimension i of the result is dimension order[i]. */
@@ -39,27 +39,36 @@ function innerStride(strides: readonly number[], extents: readonly number[], fir
   return 1;
 }
 
-/** Whether rows and columns should change places: stores should be contiguous along the columns. */
-function shouldTranspose(record: ContractionKernel, stores: readonly Store[]): boolean {
-  const { batch, rows, columns } = record;
-  const alongRows = (access: Access) => innerStride(access.strides, rows, batch.length);
-  const alongColumns = (access: Access) => innerStride(access.strides, columns, batch.length + rows.length);
-  if (elementCount(rows) === 1) return false;
-  if (elementCount(columns) === 1) {
-    // One column: row by row is best where the rows of the left operand are contiguous in k.
-    const rank = batch.length + rows.length + columns.length;
-    return record.products.every((product) =>
-      product.lhs.accesses.every((access) => Math.abs(innerStride(access.strides, product.reduced, rank)) !== 1),
-    );
-  }
-  const contiguous = (stride: (access: Access) => number) =>
-    stores.filter((store) => stride(store.access) === 1).length;
-  return contiguous(alongRows) > contiguous(alongColumns);
+/** Fewer columns leave most lanes of the narrowest tile empty; so many rows would fill several tiles. */
+const fewColumns = 8;
+const manyRows = 48;
+
+/** Whether the left operands are contiguous in k: as columns they would have to be transposed while they are packed. */
+function leftAlongReduced(record: ContractionKernel): boolean {
+  const rank = record.batch.length + record.rows.length + record.columns.length;
+  return record.products.some((product) =>
+    product.lhs.accesses.some((access) => Math.abs(innerStride(access.strides, product.reduced, rank)) === 1),
+  );
+}
+
+/**
+ * Whether rows and columns should change places. Lanes lie along the columns: there should be enough of them, and stores should be
+ * contiguous along them.
+ */
+function shouldTranspose(record: ContractionKernel): boolean {
+  const { batch, rows, columns, stores } = record;
+  const [rowCount, columnCount] = [elementCount(rows), elementCount(columns)];
+  if (rowCount <= fewColumns && columnCount >= manyRows) return false;
+  if (columnCount <= fewColumns && rowCount >= manyRows) return columnCount <= 2 || !leftAlongReduced(record);
+  if (rowCount === 1) return false;
+  const contiguous = (extents: readonly number[], first: number) =>
+    stores.filter((store) => innerStride(store.access.strides, extents, first) === 1).length;
+  return contiguous(rows, batch.length) > contiguous(columns, batch.length + rows.length);
 }
 
 /**
  * The same contraction with the dimensions inside batch, rows, columns and reduced in the order in which memory is walked, and with rows
- * and columns exchanged when the stores are contiguous along the rows. Sums over several reduced dimensions may change their order.
+ * and columns exchanged where that suits the register tiles better. Sums over several reduced dimensions may change their order.
  */
 export function oriented(record: ContractionKernel): ContractionKernel {
   const { batch, rows, columns } = record;
@@ -68,7 +77,7 @@ export function oriented(record: ContractionKernel): ContractionKernel {
   const rowOrder = byStride(strides, batch.length, rows.length);
   const columnOrder = byStride(strides, batch.length + rows.length, columns.length);
   const sorted = inOrder(record, batchOrder, rowOrder, columnOrder, false);
-  if (!shouldTranspose(sorted, sorted.stores)) return sorted;
+  if (!shouldTranspose(sorted)) return sorted;
   return inOrder(record, batchOrder, columnOrder, rowOrder, true);
 }
 

@@ -28,7 +28,7 @@ describe("contraction kernels in C", function () {
     const random = randomFrom(seed);
     for (let number = 0; number < count; number++) {
       const wishes = {
-        sizes: number % 3 === 0 ? [1, 5, 8, 16, 33] : [1, 2, 3, 4, 7],
+        sizes: number % 3 === 0 ? [1, 5, 8, 16, 33, 50] : [1, 2, 3, 4, 7],
         reducedSizes: number % 4 === 0 ? [1, 17, 40] : [1, 2, 8, 11],
         fused: number % 2 === 1,
       };
