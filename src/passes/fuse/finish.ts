@@ -93,13 +93,15 @@ function overlap(a: Buffer, b: Buffer): boolean {
 
 /** Whether a kernel reads the old value of a tensor only at the very points where it writes the new one. */
 function inPlace(kernel: KernelRecord, old: BufferId, result: BufferId): boolean {
-  if (kernel.archetype !== "elementwise" && kernel.archetype !== "contraction") return false;
+  if (kernel.archetype !== "elementwise" && kernel.archetype !== "reduction" && kernel.archetype !== "contraction") {
+    return false;
+  }
   const store = kernel.stores.filter(({ access }) => access.buffer === result);
   if (store.length !== 1) return false;
   const { offset, strides } = store[0]!.access;
   const reads = readsOf(kernel).filter(({ buffer }) => buffer === old);
   const own = kernel.accesses.filter(({ buffer }) => buffer === old);
-  const indexed = (kernel.archetype === "elementwise" ? kernel.body : kernel.epilogue).some(
+  const indexed = (kernel.archetype === "contraction" ? kernel.epilogue : kernel.body).some(
     (instruction) => instruction.kind === "load_indexed" && kernel.accesses[instruction.access]!.buffer === old,
   );
   return (

@@ -147,11 +147,7 @@ function joinSibling(forming: Forming, node: Node, axes: readonly FoldAxis[]): b
       refuse(forming, cluster, node, reason);
       return false;
     };
-    const equal =
-      root.axes.length === axes.length &&
-      axes.every(
-        ({ size, reduced }, place) => size === root.axes[place]!.size && reduced === root.axes[place]!.reduced,
-      );
+    const equal = root.axes.length === axes.length && axes.every((axis, place) => sameAxis(axis, root.axes[place]!));
     if (!equal) {
       no("it folds other dimensions of the same tensor");
     } else if (loads.some((other) => ownerOf(forming, other) === cluster)) {
@@ -163,6 +159,9 @@ function joinSibling(forming: Forming, node: Node, axes: readonly FoldAxis[]): b
   }
   return false;
 }
+
+const sameAxis = (a: FoldAxis, b: FoldAxis): boolean =>
+  a.label === b.label && a.size === b.size && a.reduced === b.reduced;
 
 function fits(
   forming: Forming,
