@@ -66,12 +66,13 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
   usedDocs = new Set<Comment>();
   private readonly lines: { kind: LineKind; depth: number }[] = [];
 
-  constructor() {
+  /** `validate`: have chevrotain look for mistakes in the grammar itself, which takes a while. */
+  constructor(validate: boolean) {
     super(t.allTokens, {
       recoveryEnabled: true,
       maxLookahead: 1,
       errorMessageProvider: expectations,
-      skipValidations: true,
+      skipValidations: !validate,
     });
     // An instance property of chevrotain's; recovery inside repetitions would skip past the ends of lines.
     Object.assign(this, { attemptInRepetitionRecovery: () => undefined });

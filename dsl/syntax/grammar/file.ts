@@ -19,8 +19,8 @@ export interface FileParts {
 
 /** The whole grammar. One instance serves all files. */
 export class FileGrammar extends MemberGrammar {
-  constructor() {
-    super();
+  constructor(validate = false) {
+    super(validate);
     this.performSelfAnalysis();
   }
 
