@@ -207,16 +207,20 @@ function recomputation(
   return large < largest + 0.75 ? weight : undefined;
 }
 
-/** Of stored values, in order, those that follow from one stored before them are not. */
+/** Of stored values, in order, those that follow from one of their cluster that is stored before them are not. */
 function dropSpare(deciding: Deciding, spare: readonly ValueId[]): void {
   const { clustering, stored, users } = deciding;
   for (const value of spare) {
     if (deciding.forced(value) || deciding.repeated[value]) continue;
     const owner = clustering.owner(value)!;
-    const cost = recomputation(deciding, value, owner, (input) =>
-      stored.has(input) || clustering.owner(input)?.id !== owner.id ? "load" : "expand",
-    );
-    const limit = users[value] === several ? dearWeight : sparedStoreWeight;
+    let beside = false;
+    const cost = recomputation(deciding, value, owner, (input) => {
+      const own = clustering.owner(input)?.id === owner.id;
+      if (own && !stored.has(input)) return "expand";
+      beside ||= own;
+      return "load";
+    });
+    const limit = beside && users[value] !== several ? sparedStoreWeight : dearWeight;
     if (cost !== undefined && cost < limit) stored.delete(value);
   }
 }
