@@ -107,8 +107,12 @@ function splitByFamily(names: readonly string[], twemoji: boolean): Record<Split
     families.set(family, [...(families.get(family) ?? []), index]);
   });
   const splits: Record<Split, number[]> = { train: [], validation: [], test: [] };
-  for (const [family, members] of families) {
-    const place = hash(`split ${family}`).readUInt32BE(0) / 2 ** 32;
+  const placed = [...families].map(([family, members]) => ({
+    place: hash(`split ${family}`).readUInt32BE(0) / 2 ** 32,
+    members,
+  }));
+  // In order of the hash, so that the first few held-out pictures are of all kinds.
+  for (const { place, members } of placed.sort((a, b) => a.place - b.place)) {
     if (place < 0.8) splits.train.push(...members);
     else splits[place < 0.88 ? "validation" : "test"].push(members[0]!);
   }

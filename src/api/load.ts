@@ -1,8 +1,8 @@
 import { check } from "../../dsl/check/check.js";
 import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import type { Host } from "../../dsl/host.js";
-import { buildModel } from "../build/build.js";
-import type { Model, Setting } from "../build/model.js";
+import { type BuiltModel, buildModel } from "../build/build.js";
+import type { Setting } from "../build/model.js";
 import { nodeHost } from "../cli/host.js";
 
 export interface CompileOptions {
@@ -16,7 +16,7 @@ export interface CompileOptions {
 
 /** A checked file with one of its models, settings filled in. */
 export interface Compiled {
-  readonly model: Model;
+  readonly model: BuiltModel;
   /** Texts of all files that were read, by path, for rendering messages and for hashes. */
   readonly sources: ReadonlyMap<string, string>;
   readonly warnings: readonly Diagnostic[];

@@ -1,0 +1,131 @@
+import type { CommandModule } from "yargs";
+import { render } from "../../../dsl/diagnostics/render.js";
+import { environmentOf } from "../../../runtime/reference/environment.js";
+import { evaluate } from "../../../runtime/reference/interpreter.js";
+import { textTable } from "../../../runtime/report/page.js";
+import { compile, SourcesError } from "../../api/load.js";
+import { checkEntryPoints } from "../../build/build.js";
+import { type AdaptationDescription, describeModel, type ModelDescription } from "../../build/describe.js";
+import { examineStarts, startErrors, type ZeroStartReport } from "../../build/zero-start.js";
+import { parseSettings } from "../settings.js";
+
+interface Options {
+  file: string;
+  model: string | undefined;
+  set: string[];
+  depth: number;
+  json: boolean;
+}
+
+export const checkCommand: CommandModule<object, Options> = {
+  command: "check <file>",
+  describe: "Check a file; show shapes, parameters, token grids and zero start",
+  builder: (parser) =>
+    parser
+      .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
+      .option("model", { type: "string", describe: "Which model, when the file has several" })
+      .option("set", {
+        type: "string",
+        array: true,
+        default: [] as string[],
+        describe: "NAME=VALUE of a model parameter",
+      })
+      .option("depth", { type: "number", default: 2, describe: "Levels of modules to list" })
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }),
+  async handler({ file, model: name, set, depth, json }) {
+    const { model, sources, warnings } = await compile(file, {
+      ...(name === undefined ? {} : { model: name }),
+      settings: parseSettings(set),
+    });
+    const errors = checkEntryPoints(model);
+    if (errors.length > 0) throw new SourcesError(errors, sources);
+    const starts = examineStarts(model, (graph, leaves) => {
+      const values = evaluate(graph, environmentOf({ inputs: leaves, stored: leaves }));
+      return new Map([...values].map(([output, tensor]) => [output, tensor.data]));
+    });
+    const wrong = startErrors(model, starts);
+    if (wrong.length > 0) throw new SourcesError(wrong, sources);
+    if (warnings.length > 0) process.stderr.write(render(warnings, sources, { color: process.stderr.isTTY === true }));
+    const description = describeModel(model, depth);
+    process.stdout.write(json ? `${JSON.stringify({ ...description, starts })}\n` : show(description, starts));
+  },
+};
+
+const count = (value: number): string => value.toLocaleString("en-US");
+
+function show(model: ModelDescription, starts: readonly ZeroStartReport[]): string {
+  const sections = [
+    `model ${model.name}${Object.entries(model.settings)
+      .map(([key, value]) => `  ${key}=${value}`)
+      .join("")}`,
+    `${textTable(
+      ["module", "kind", "tensors", "parameters", "frozen"],
+      model.modules.map((module) => [
+        `${"  ".repeat(module.depth)}${module.path}`,
+        module.kind,
+        count(module.tensors),
+        count(module.parameters),
+        count(module.frozen),
+      ]),
+    )}\n\n${count(model.parameters)} parameters in all, ${count(model.frozen)} of them frozen for good`,
+    ...model.adaptations.map(showAdaptation),
+  ];
+  if (starts.length > 0) {
+    sections.push(
+      textTable(
+        ["zero start of", "interface", "sites", "result"],
+        starts.map(({ adaptation, site, method, interface: name, sites, result, difference }) => [
+          `${adaptation}: ${site}.${method}`,
+          name,
+          String(sites),
+          difference === undefined ? result : `${result} (largest difference ${difference.toExponential(1)})`,
+        ]),
+      ),
+    );
+  }
+  if (model.entryPoints.length > 0) {
+    sections.push(
+      model.entryPoints.map(({ name, signature, nodes }) => `fn ${name}${signature}   ${nodes} nodes`).join("\n"),
+    );
+  }
+  if (model.stages.length > 0) {
+    sections.push(
+      textTable(
+        ["stage", "on", "updates", "optimizer", "batch", "steps", "after"],
+        model.stages.map(({ name, on, update, optimizer, batch, accumulate, steps, after }) => [
+          name,
+          on,
+          update.join(", "),
+          `${optimizer.kind}(${optimizer.learningRate})`,
+          accumulate > 1 ? `${batch} x ${accumulate}` : String(batch),
+          String(steps),
+          after ?? "",
+        ]),
+      ),
+    );
+  }
+  return `${sections.join("\n\n")}\n`;
+}
+
+function showAdaptation(adaptation: AdaptationDescription): string {
+  const { path, layout, layers, tokens, rows, columns, numbers, capacity, kinds, places } = adaptation;
+  const padding = capacity - numbers;
+  return [
+    `${path}: ${layers} layers x ${tokens} tokens x ${rows} x ${columns}  (${layout}; ${count(numbers)} generated numbers${padding > 0 ? `, ${count(padding)} padding` : ""})`,
+    textTable(
+      ["tokens", "slot", "site", "copies", "shape", "count"],
+      places.map(({ site, slot, copies, shape, start, count: length }) => [
+        `${start}-${start + length - 1}`,
+        slot,
+        site,
+        String(copies),
+        shape,
+        String(length),
+      ]),
+    ),
+    textTable(
+      ["tokens", "kind", "starts as"],
+      kinds.map(({ name, start, count: length, starts }) => [`${start}-${start + length - 1}`, name, starts]),
+    ),
+  ].join("\n\n");
+}
