@@ -27,7 +27,7 @@ export abstract class TypeGrammar extends GrammarBase {
     }),
   );
 
-  /** The type of a compile-time parameter; the same grammar, another name in messages. */
+  /** `int[n]`, `bool[..., n]`; `float[n]` is `[n]`. */
   readonly dtypeTensorType: ParserMethod<[], TensorType> = this.rule("dtypeTensorType", () => {
     const dtype = this.CONSUME(t.Name);
     const tensor = this.SUBRULE(this.tensorType);
