@@ -165,6 +165,8 @@ export function applyOperator(
 export function readSlot(context: Context, replacement: Replacement, slot: SlotDefinition): TensorValue {
   const { site, operator } = replacement;
   const { adaptation, tokens } = operator;
+  const known = operator.slots?.get(slot.name);
+  if (known) return known;
   const trace = traceOf(context, slot.span);
   trace.consume(operator, site, slot.name);
   const place = adaptation.placeOf.get(placeKey(site.application.name, slot.name, site.layer, site.leaf))!;
@@ -173,8 +175,8 @@ export function readSlot(context: Context, replacement: Replacement, slot: SlotD
   const copy = joined ? 0 : site.copy;
   const key = `${tokensKey(operator)} ${site.application.name} ${slot.name} ${site.layer} ${site.leaf} ${copy}`;
   const cut = emit(context, slot.span, [tokens], (builder) => {
-    const known = trace.slots.get(key);
-    if (known !== undefined) return known;
+    const earlier = trace.slots.get(key);
+    if (earlier !== undefined) return earlier;
     const layer = operations.sliceAxis(builder, tokens.id, 0, site.layer, site.layer + 1);
     const ofLayer = operations.reshape(builder, layer, tokenShape(adaptation).slice(1));
     const start = place.start + copy * each;

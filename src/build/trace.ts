@@ -56,10 +56,32 @@ export function emit(
   const { builder } = traceOf(context, span);
   builder.origin = { path: context.frames.at(-1)?.path ?? "", span };
   try {
-    return tensorAt(builder, build(builder), span);
+    return tensorAt(builder, folded(builder, build(builder)), span);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     return fail(context, messages.shapeConflict, span, { text: error.message }, operandLabels(operands));
+  }
+}
+
+/** A moved constant is a constant: so a mask that is true everywhere is seen to be one however it was reshaped. */
+function folded(builder: GraphBuilder, id: ValueId): ValueId {
+  let value = id;
+  for (;;) {
+    const node = builder.producers[value]!;
+    switch (node.primitive) {
+      case "reshape":
+      case "transpose":
+      case "broadcast":
+      case "slice":
+        value = node.inputs[0]!;
+        continue;
+      case "constant": {
+        const { dtype, shape } = builder.type(id);
+        return value === id ? id : builder.add("constant", [], { dtype, shape, value: node.attributes.value });
+      }
+      default:
+        return id;
+    }
   }
 }
 

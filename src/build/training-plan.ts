@@ -12,6 +12,7 @@ import { fail, type Reports } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
 import type { EvaluationSpec, ParameterSpec, ScheduleSpec, TrainingStage } from "./model.js";
+import { isBelow } from "./parameter-layout.js";
 import type { Scope } from "./scope.js";
 import { describeValue, type Value } from "./values.js";
 
@@ -211,7 +212,7 @@ function updatePaths(plan: PlanContext, entry: ConfigEntry): string[] {
       return fail(context, messages.badPlanValue, item.span, { key: "update", expected, found });
     }
     for (const path of paths) {
-      const below = plan.parameters.filter((spec) => isBelow(spec.path, path));
+      const below = plan.parameters.filter((spec) => isBelow(spec.path, [path]));
       if (!below.some(({ storage }) => storage === "param")) {
         fail(context, messages.nothingToUpdate, item.span, { path, frozen: below.length });
       }
@@ -219,10 +220,6 @@ function updatePaths(plan: PlanContext, entry: ConfigEntry): string[] {
     return paths;
   });
 }
-
-/** Whether a stored tensor is the one at `path` or lies inside the module there. */
-export const isBelow = (tensor: string, path: string): boolean =>
-  path === "" || tensor === path || tensor.startsWith(`${path}.`);
 
 function pathsOf(value: Value): string[] | undefined {
   switch (value.kind) {

@@ -271,6 +271,8 @@ export interface OperatorValue {
   readonly adaptation: Adaptation;
   readonly tokens: TensorValue;
   readonly givens: ReadonlyMap<string, TensorValue>;
+  /** Slots by name in place of tokens, where an interface is looked at on its own. */
+  readonly slots?: ReadonlyMap<string, TensorValue>;
   readonly span: Span;
 }
 

@@ -5,6 +5,7 @@ import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js"
 import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";
 import { type BuildOptions, type BuiltModel, buildModel, checkEntryPoints } from "../../src/build/build.js";
+import { type Evaluate, examineStarts, startErrors } from "../../src/build/zero-start.js";
 
 /** A host of files in memory, with the real standard library. */
 export function textHost(files: Readonly<Record<string, string>>) {
@@ -32,10 +33,18 @@ export async function build(text: string, options: BuildOptions = {}): Promise<B
   return buildModel(checked.program, options);
 }
 
+/** The interpreter as the evaluator that proofs want. */
+export const evaluateLeaves: Evaluate = (graph, leaves) =>
+  new Map(
+    [...evaluate(graph, environmentOf({ inputs: leaves, stored: leaves }))].map(([name, { data }]) => [name, data]),
+  );
+
 /** All that checking, building and tracing every entry point find. */
 export async function diagnosticsOf(text: string, options: BuildOptions = {}): Promise<readonly Diagnostic[]> {
   try {
-    return checkEntryPoints(await build(text, options));
+    const model = await build(text, options);
+    const found = checkEntryPoints(model);
+    return found.length > 0 ? found : startErrors(model, examineStarts(model, evaluateLeaves));
   } catch (error) {
     if (error instanceof WeftError) return error.diagnostics;
     throw error;

@@ -202,4 +202,12 @@ export const adaptMessages = {
       interface: add.replace("base(x)", "(base with { bias: x })(x)"),
     }),
   }),
+  startsChanged: defineMessage<{ interface: string; method: string; site: string }>({
+    code: "W372",
+    text: ({ interface: name, method, site }) =>
+      `${name} changes \`${method}\` of \`${site}\` from the start, when its slots are as declared`,
+    help: () =>
+      'Let it equal its base at the start, for instance by a slot of zeros(), or write `starts = "changed"` in it.',
+    example: adapted({ interface: add.replace("zeros()", "constant(1)") }),
+  }),
 };
