@@ -15,7 +15,10 @@ export function graphProgram(lowered: Lowered, key: string): Program {
   const placedOutputs = place(outputs);
   const placedScalars = place(scalars.map(({ name, dtype }) => ({ name, dtype, shape: [] })));
   const trains = options.purpose.kind === "train" || options.purpose.kind === "accumulate";
-  const states = options.purpose.kind === "train" ? optimizerStates(options.purpose.stage.optimizer, options.purpose.stage.ema).length : 0;
+  const states =
+    options.purpose.kind === "train"
+      ? optimizerStates(options.purpose.stage.optimizer, options.purpose.stage.ema).length
+      : 0;
   return {
     formatVersion: 1,
     target: options.target.name,
@@ -49,7 +52,8 @@ function place(tensors: readonly NamedType[]): { places: TensorPlace[]; bytes: n
   let bytes = 0;
   const places = tensors.map((tensor) => {
     const offset = bytes;
-    bytes += Math.ceil((elementCount(tensor.shape) * bytesPerElement[tensor.dtype]) / segmentAlignment) * segmentAlignment;
+    bytes +=
+      Math.ceil((elementCount(tensor.shape) * bytesPerElement[tensor.dtype]) / segmentAlignment) * segmentAlignment;
     return { ...tensor, offset };
   });
   return { places, bytes };

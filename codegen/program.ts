@@ -7,7 +7,15 @@ import type { ParameterLayout } from "../src/kernels/layout.js";
 import type { ScalarName } from "../src/primitives/names.js";
 
 export type SegmentName =
-  | "parameters" | "gradients" | "optimizer" | "prepared" | "constants" | "inputs" | "outputs" | "scalars" | "scratch";
+  | "parameters"
+  | "gradients"
+  | "optimizer"
+  | "prepared"
+  | "constants"
+  | "inputs"
+  | "outputs"
+  | "scalars"
+  | "scratch";
 
 /** A named tensor inside a segment. */
 export interface TensorPlace {
