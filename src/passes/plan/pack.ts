@@ -14,36 +14,108 @@ export interface Packing {
   readonly lowerBound: number;
 }
 
-/** Steps that share a list of the stretches placed in them. */
-const blockSteps = 64;
+/** Stretches up to this number are also packed by size, which compares each with all that overlap it. */
+const bySizeLimit = 3000;
 
 /**
- * Offsets such that stretches needed at one step never overlap. Largest first, each in the smallest gap that the ones placed before
- * leave it (as Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020, find to work best).
+ * Offsets such that stretches needed at one step never overlap. Goes through the steps in order first; where that wastes memory and
+ * there are not too many stretches, also places them by size, and takes what is smaller.
  */
 export function pack(stretches: readonly Stretch[], alignment: number): Packing {
+  const lowerBound = largestSum(stretches, alignment);
+  const inOrder = packInOrder(stretches, alignment);
+  if (inOrder.bytes === lowerBound || stretches.length > bySizeLimit) return { ...inOrder, lowerBound };
+  const bySize = packBySize(stretches, alignment);
+  return { ...(bySize.bytes < inOrder.bytes ? bySize : inOrder), lowerBound };
+}
+
+interface Placed {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
+
+/** Step by step: each stretch goes to the smallest hole that holds it, or to the end; holes that touch are joined. */
+function packInOrder(stretches: readonly Stretch[], alignment: number): Placed {
   const offsets = new Array<number>(stretches.length).fill(0);
-  const blocks: number[][] = [];
+  const order = [...stretches.keys()].sort(
+    (a, b) => stretches[a]!.first - stretches[b]!.first || stretches[b]!.bytes - stretches[a]!.bytes || a - b,
+  );
+  const ending = [...stretches.keys()].sort((a, b) => stretches[a]!.last - stretches[b]!.last);
+  const holes: { from: number; to: number }[] = [];
+  let [end, bytes, gone] = [0, 0, 0];
+  for (const place of order) {
+    for (; gone < ending.length && stretches[ending[gone]!]!.last < stretches[place]!.first; gone++) {
+      const from = offsets[ending[gone]!]!;
+      giveBack(holes, from, from + align(stretches[ending[gone]!]!.bytes, alignment));
+    }
+    const last = holes.at(-1);
+    if (last && last.to === end) {
+      end = last.from;
+      holes.pop();
+    }
+    const size = align(stretches[place]!.bytes, alignment);
+    let best: { from: number; to: number } | undefined;
+    for (const hole of holes) {
+      const length = hole.to - hole.from;
+      if (length >= size && (!best || length < best.to - best.from)) best = hole;
+    }
+    if (best) {
+      offsets[place] = best.from;
+      best.from += size;
+      if (best.from === best.to) holes.splice(holes.indexOf(best), 1);
+    } else {
+      offsets[place] = end;
+      end += size;
+      bytes = Math.max(bytes, end);
+    }
+  }
+  return { offsets, bytes };
+}
+
+/** Adds a hole to a list that is sorted by place. */
+function giveBack(holes: { from: number; to: number }[], from: number, to: number): void {
+  let [low, high] = [0, holes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holes[middle]!.from < from) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [holes[low - 1], holes[low]];
+  const joinsBefore = before?.to === from;
+  const joinsAfter = after?.from === to;
+  if (joinsBefore && joinsAfter) {
+    before.to = after.to;
+    holes.splice(low, 1);
+  } else if (joinsBefore) {
+    before.to = to;
+  } else if (joinsAfter) {
+    after.from = from;
+  } else {
+    holes.splice(low, 0, { from, to });
+  }
+}
+
+/**
+ * Largest first, each in the smallest gap that the ones placed before leave it (as Pisarchyk and Lee, "Efficient memory management for
+ * deep neural net inference", 2020, find to work best).
+ */
+function packBySize(stretches: readonly Stretch[], alignment: number): Placed {
+  const offsets = new Array<number>(stretches.length).fill(0);
+  const placed: number[] = [];
   const order = [...stretches.keys()].sort(
     (a, b) => stretches[b]!.bytes - stretches[a]!.bytes || stretches[a]!.first - stretches[b]!.first || a - b,
   );
   let bytes = 0;
   for (const place of order) {
-    const stretch = stretches[place]!;
-    const neighbours = new Set<number>();
-    const [from, to] = [Math.floor(stretch.first / blockSteps), Math.floor(stretch.last / blockSteps)];
-    for (let block = from; block <= to; block++) {
-      for (const other of blocks[block] ?? []) {
-        if (stretches[other]!.first <= stretch.last && stretch.first <= stretches[other]!.last) neighbours.add(other);
-      }
-      blocks[block] ??= [];
-      blocks[block]!.push(place);
-    }
-    const taken = [...neighbours].sort((a, b) => offsets[a]! - offsets[b]!);
-    offsets[place] = smallestGap(stretch.bytes, taken, stretches, offsets, alignment);
-    bytes = Math.max(bytes, offsets[place]! + stretch.bytes);
+    const { first, last, bytes: size } = stretches[place]!;
+    const taken = placed
+      .filter((other) => stretches[other]!.first <= last && first <= stretches[other]!.last)
+      .sort((a, b) => offsets[a]! - offsets[b]!);
+    offsets[place] = smallestGap(size, taken, stretches, offsets, alignment);
+    bytes = Math.max(bytes, offsets[place]! + align(size, alignment));
+    placed.push(place);
   }
-  return { offsets, bytes: align(bytes, alignment), lowerBound: largestSum(stretches, alignment) };
+  return { offsets, bytes };
 }
 
 export const align = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
