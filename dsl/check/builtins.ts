@@ -1,7 +1,7 @@
 /**
- * The names that every file knows without importing them, with their parameters: one table, read by `check` (arity and argument names) and by
- * `src/build` (argument binding and defaults). A name may have several forms, told apart by how it is used: `zeros([4])` is a
- * tensor, `zeros()` an initializer; `linear(..)` a learning-rate schedule.
+ * The names that every file knows without importing them, with their parameters: one table, read by `check` (arity and
+ * argument names) and by `src/build` (argument binding and defaults). A name may have several forms, told apart by how
+ * it is used: `zeros([4])` is a tensor, `zeros()` an initializer; `linear(..)` a learning-rate schedule.
  */
 
 export type BuiltinDefault = number | boolean | string | null;
@@ -30,8 +30,8 @@ export interface Builtin {
 }
 
 /**
- * One line per form. `name = value`: optional with that default; `name?`: optional; `...name`: any number; `..`: further named
- * arguments.
+ * One line per form. `name = value`: optional with that default; `name?`: optional; `...name`: any number; `..`:
+ * further named arguments.
  */
 // biome-ignore format: one table
 const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {

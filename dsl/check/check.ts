@@ -27,8 +27,8 @@ export interface Checked {
 }
 
 /**
- * Reads a file and everything it imports, and checks all that can be known before sizes are. Never throws for what stands in the files;
- * `readText` rejecting means that a file does not exist.
+ * Reads a file and everything it imports, and checks all that can be known before sizes are. Never throws for what
+ * stands in the files; `readText` rejecting means that a file does not exist.
  */
 export async function check(entryPath: string, host: SourceHost): Promise<Checked> {
   const loaded = await load(entryPath, host);

@@ -86,8 +86,8 @@ function checkUniqueMembers(checker: Checker, declaration: Holder): void {
 }
 
 /**
- * Fields are made in order, so a field sees those above it. Methods, weights and settings see all members; and so do fields see weights
- * and methods.
+ * Fields are made in order, so a field sees those above it. Methods, weights and settings see all members; and so do
+ * fields see weights and methods.
  */
 function checkMembers(checker: Checker, declaration: Holder, scope: Scope): void {
   const all = inner(scope);

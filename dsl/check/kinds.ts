@@ -6,7 +6,10 @@ import type {
   ModuleDeclaration,
 } from "../syntax/tree.js";
 
-/** What is known of a value before any size is: enough to refuse what can never be right. `unknown` is left to `src/build`. */
+/**
+ * What is known of a value before any size is: enough to refuse what can never be right. `unknown` is left to
+ * `src/build`.
+ */
 export type Kind =
   | { readonly kind: "unknown" }
   | { readonly kind: "int" }

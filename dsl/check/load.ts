@@ -89,7 +89,10 @@ async function readTarget(path: string, host: SourceHost): Promise<string | unde
 
 const isStandard = (path: string): boolean => /^std\/[A-Za-z0-9_/-]+$/.test(path);
 
-/** The path an import names: `std/..` as it stands, `./x.weft` from the importing file's folder; undefined for anything else. */
+/**
+ * The path an import names: `std/..` as it stands, `./x.weft` from the importing file's folder; undefined for anything
+ * else.
+ */
 function importTarget(line: Import, from: string, host: SourceHost): string | undefined {
   if (isStandard(line.from)) return line.from;
   if (!/^\.\.?\//.test(line.from) || !line.from.endsWith(".weft")) return undefined;

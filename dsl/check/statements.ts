@@ -76,7 +76,9 @@ export function checkDistinct(checker: Checker, names: readonly Name[], where: s
   }
 }
 
-/** A function or method: parameters, the axes its shapes name, and its body. `outer` holds what is visible around it. */
+/**
+ * A function or method: parameters, the axes its shapes name, and its body. `outer` holds what is visible around it.
+ */
 export function checkFunction(checker: Checker, declaration: FunctionDeclaration, outer: Scope): Kind {
   const scope = inner(outer, true);
   const { parameters, result } = declaration;

@@ -7,7 +7,10 @@ import { kindWords } from "./members.js";
 import { nearest } from "./nearest.js";
 import { lookup, type Scope, visibleNames } from "./scope.js";
 
-/** Binds the axis names of a signature: a name that stands alone as an axis, and is not known yet, is the size of that axis. */
+/**
+ * Binds the axis names of a signature: a name that stands alone as an axis, and is not known yet, is the size of that
+ * axis.
+ */
 export function bindAxes(type: Type, scope: Scope): void {
   switch (type.kind) {
     case "tensor":

@@ -1,4 +1,6 @@
-/** Lines and columns of a text. Both count from 1; a column is a Unicode code point. A line ends with \n, \r\n or \r. */
+/**
+ * Lines and columns of a text. Both count from 1; a column is a Unicode code point. A line ends with \n, \r\n or \r.
+ */
 export interface Position {
   readonly line: number;
   readonly column: number;

@@ -27,8 +27,9 @@ const widestLine = 140;
 const tab = "  ";
 
 /**
- * Messages as people read them: what is wrong, where, the lines themselves with the places underlined, and what to do. `sources` holds the
- * texts of the files by path; a place in a file that is not there is given without its line. Ends with a newline; empty for no messages.
+ * Messages as people read them: what is wrong, where, the lines themselves with the places underlined, and what to do.
+ * `sources` holds the texts of the files by path; a place in a file that is not there is given without its line. Ends
+ * with a newline; empty for no messages.
  */
 export function render(
   diagnostics: readonly Diagnostic[],

@@ -12,9 +12,10 @@ export type Formatted = { readonly text: string } | { readonly diagnostics: read
 const widestLine = 120;
 
 /**
- * The text in its one form: indented by two, one space between words, lines broken at 120 columns where they can be, at most one empty line in
- * a row, `=` of neighbouring lines in one column where the author began it, `fn` before a model's functions and not before methods. Keeps every comment. Formatting twice changes nothing, and the
- * tree is the same. A file that cannot be read is not formatted.
+ * The text in its one form: indented by two, one space between words, lines broken at 120 columns where they can be, at
+ * most one empty line in a row, `=` of neighbouring lines in one column where the author began it, `fn` before a
+ * model's functions and not before methods. Keeps every comment. Formatting twice changes nothing, and the tree is the
+ * same. A file that cannot be read is not formatted.
  */
 export function format(text: string, path: string): Formatted {
   const { file, diagnostics } = parse(text, path);

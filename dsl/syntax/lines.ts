@@ -1,8 +1,8 @@
 /**
- * Where lines end. Runs between lexer and parser and knows the innermost open bracket: a newline ends a statement except inside ( and [, after
- * a sign that wants more, and before a sign that continues. What is left is one `Newline` between two statements and one before
- * every `}` and the end of the file, so that the grammar needs no other separator. Brackets are balanced here too: the parser never
- * sees an unbalanced one.
+ * Where lines end. Runs between lexer and parser and knows the innermost open bracket: a newline ends a statement
+ * except inside ( and [, after a sign that wants more, and before a sign that continues. What is left is one `Newline`
+ * between two statements and one before every `}` and the end of the file, so that the grammar needs no other
+ * separator. Brackets are balanced here too: the parser never sees an unbalanced one.
  */
 import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
 import type { Diagnostic, Span } from "../diagnostics/diagnostic.js";
@@ -58,7 +58,9 @@ export function tokenPlace(token: IToken): TokenPlace {
   return (token.payload as TokenPlace | undefined) ?? { depth: 0, lineEnd: "file" };
 }
 
-/** True when a newline between these two tokens would not end a statement, for the tokens' own sake (brackets aside). */
+/**
+ * True when a newline between these two tokens would not end a statement, for the tokens' own sake (brackets aside).
+ */
 export function joinsLines(
   beforePrevious: IToken | undefined,
   previous: IToken,
@@ -184,8 +186,8 @@ function virtual(type: TokenType, offset: number): IToken {
 }
 
 /**
- * How many of the open brackets can really still be open where `token` begins a line: `let` and `assert` never stand directly in ( or [,
- * and a declaration at the left margin stands in no bracket at all.
+ * How many of the open brackets can really still be open where `token` begins a line: `let` and `assert` never stand
+ * directly in ( or [, and a declaration at the left margin stands in no bracket at all.
  */
 function forgottenAbove(
   open: readonly Open[],

@@ -23,8 +23,8 @@ export interface Parsed {
 let grammar: FileGrammar | undefined;
 
 /**
- * Reads one file. Never throws, whatever the text; reports one error for each statement, member, declaration or entry that cannot be read,
- * ordered by place.
+ * Reads one file. Never throws, whatever the text; reports one error for each statement, member, declaration or entry
+ * that cannot be read, ordered by place.
  */
 export function parse(text: string, path: string): Parsed {
   const lexed = lex(text, path);

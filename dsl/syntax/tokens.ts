@@ -1,11 +1,16 @@
-/** The words and signs of Weft. Soft words are names everywhere except in the one place where the grammar asks for them. */
+/**
+ * The words and signs of Weft. Soft words are names everywhere except in the one place where the grammar asks for them.
+ */
 import { createToken, Lexer, type TokenType } from "chevrotain";
 
 // Categories: never lexed themselves.
 export const Name = createToken({ name: "Name", pattern: Lexer.NA });
 export const BinarySign = createToken({ name: "BinarySign", pattern: Lexer.NA });
 export const PrefixSign = createToken({ name: "PrefixSign", pattern: Lexer.NA });
-/** Every token but `}`, the end of a line and the end of the file: lets the parser report what cannot begin a line, and go on. */
+/**
+ * Every token but `}`, the end of a line and the end of the file: lets the parser report what cannot begin a line, and
+ * go on.
+ */
 export const Anything = createToken({ name: "Anything", pattern: Lexer.NA });
 
 const identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name, Anything] });

@@ -1,6 +1,6 @@
 /**
- * Neighbouring lines `name = value` whose signs the author has set in one column stay so: one wide space in a run of lines is enough, and the
- * whole run is aligned. Empty lines, comments between and other lines end a run.
+ * Neighbouring lines `name = value` whose signs the author has set in one column stay so: one wide space in a run of
+ * lines is enough, and the whole run is aligned. Empty lines, comments between and other lines end a run.
  */
 import * as t from "../tokens.js";
 import type { Element, Item, Leaf } from "./pieces.js";

@@ -1,6 +1,6 @@
 /**
- * Text with places where it may be broken, and the printer that breaks it: outer groups first, a group on one line when it fits. Comments are part of
- * the text: what follows one always begins a new line.
+ * Text with places where it may be broken, and the printer that breaks it: outer groups first, a group on one line when
+ * it fits. Comments are part of the text: what follows one always begins a new line.
  */
 export type Doc =
   | string

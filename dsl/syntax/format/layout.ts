@@ -32,7 +32,10 @@ function ownComments(leaf: Leaf): Line[] {
   return leaf.before.map(({ comment, blank }) => ({ doc: { kind: "comment", text: comment.text, own: true }, blank }));
 }
 
-/** An item on lines of its own, the comments before it first. On one line altogether if that is how its blocks were written. */
+/**
+ * An item on lines of its own, the comments before it first. On one line altogether if that is how its blocks were
+ * written.
+ */
 function layoutItem(item: Item): Line[] {
   const first = firstLeaf(item[0]!);
   const last = lastLeaf(item[item.length - 1]!);

@@ -54,9 +54,9 @@ function describeExpected(type: TokenType, rule: string): string {
 }
 
 /**
- * What all rules share: spans, names, documentation, and recovery. Recovery is by line: a statement, member, declaration or entry that cannot be
- * read is reported once and skipped to its end, however many brackets it has opened. Single tokens are never invented or dropped,
- * which would move the blame elsewhere.
+ * What all rules share: spans, names, documentation, and recovery. Recovery is by line: a statement, member,
+ * declaration or entry that cannot be read is reported once and skipped to its end, however many brackets it has
+ * opened. Single tokens are never invented or dropped, which would move the blame elsewhere.
  */
 export abstract class GrammarBase extends EmbeddedActionsParser {
   path = "";
@@ -113,7 +113,10 @@ export abstract class GrammarBase extends EmbeddedActionsParser {
     return token.tokenType === t.Newline || (line.kind === "entry" && token.tokenType === t.Comma);
   }
 
-  /** A rule for one line (or entry): recovers by itself, giving undefined, and sees to it that nothing stands behind it on its line. */
+  /**
+   * A rule for one line (or entry): recovers by itself, giving undefined, and sees to it that nothing stands behind it
+   * on its line.
+   */
   protected lineRule<R>(name: string, kind: LineKind, body: () => R): ParserMethod<[], R | undefined> {
     return this.RULE<() => R | undefined>(
       name,

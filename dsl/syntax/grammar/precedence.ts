@@ -31,8 +31,8 @@ export function precedence(operator: string): number | undefined {
 }
 
 /**
- * Makes one tree of operands and the operators between them (one fewer). Left-associative but for `**`; comparisons do not chain; `-x ** 2` is
- * -(x ** 2); `not` binds looser than comparisons.
+ * Makes one tree of operands and the operators between them (one fewer). Left-associative but for `**`; comparisons do
+ * not chain; `-x ** 2` is -(x ** 2); `not` binds looser than comparisons.
  */
 export function combine(
   operands: readonly Operand[],
