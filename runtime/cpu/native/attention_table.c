@@ -2,12 +2,6 @@
 
 #include <math.h>
 
-static const int64_t *read_walk(const int64_t *at, weft_walk *walk) {
-  walk->count = *at++;
-  walk->pairs = at;
-  return at + 2 * walk->count;
-}
-
 static void read_view(const weft_arguments *arguments, const int64_t *table, int64_t reference, int64_t bytes, int has_channel,
                       weft_attention_view *into) {
   into->base = NULL;
@@ -15,8 +9,8 @@ static void read_view(const weft_arguments *arguments, const int64_t *table, int
   if (reference == 0) return;
   const int64_t *at = table + reference;
   into->base = (char *)arguments->buffers[at[0]] + at[1] * bytes;
-  at = read_walk(read_walk(read_walk(at + 2, &into->batch), &into->head), &into->line);
-  if (has_channel) read_walk(at, &into->channel);
+  at = weft_read_walk(weft_read_walk(weft_read_walk(at + 2, &into->batch), &into->head), &into->line);
+  if (has_channel) weft_read_walk(at, &into->channel);
 }
 
 void weft_read_attention(const weft_arguments *arguments, const int64_t *table, int backward, weft_attention_job *into) {

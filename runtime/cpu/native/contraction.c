@@ -5,7 +5,7 @@
 /* Longest sum over k that is kept in registers; a longer one is cut into passes that meet in memory. */
 #define PASS_LENGTH 640
 /* Floats of the workspace's areas. */
-#define RIGHT_FLOATS (384 * PASS_LENGTH)
+#define RIGHT_FLOATS (WEFT_UNIT_COLUMNS * PASS_LENGTH)
 #define LEFT_FLOATS (WEFT_CHUNK_ROWS * (PASS_LENGTH + 2 * WEFT_LANES * (WEFT_PRODUCTS + 1)))
 #define LINE_FLOATS (WEFT_TILE_VECTORS * WEFT_LANES * (PASS_LENGTH + WEFT_LANES))
 #define SPARE_FLOATS (WEFT_TILE_ROWS * WEFT_TILE_VECTORS * WEFT_LANES)
@@ -15,6 +15,7 @@
 
 _Static_assert((RIGHT_FLOATS + LEFT_FLOATS + LINE_FLOATS + SPARE_FLOATS + SUM_FLOATS) * 4 <= WEFT_WORKSPACE_BYTES,
                "a thread's workspace holds all areas");
+_Static_assert(WEFT_UNIT_ROWS * WEFT_UNIT_COLUMNS <= SUM_FLOATS, "the sums of a unit can wait between passes");
 
 typedef struct {
   const weft_arguments *arguments;
@@ -31,12 +32,6 @@ typedef struct {
   float *right, *left, *lines, *spare, *sums;
 } job;
 
-static const int64_t *read_walk(const int64_t *at, weft_walk *walk) {
-  walk->count = *at++;
-  walk->pairs = at;
-  return at + 2 * walk->count;
-}
-
 static void read_operand(const weft_arguments *arguments, const int64_t *table, int64_t reference,
                          const weft_contraction_hooks *hooks, weft_operand *into) {
   into->filled = reference < 0 ? hooks->fills + (-1 - reference) : NULL;
@@ -44,7 +39,7 @@ static void read_operand(const weft_arguments *arguments, const int64_t *table, 
   if (reference < 0) return;
   const int64_t *at = table + reference;
   into->base = (const float *)arguments->buffers[at[0]] + at[1];
-  read_walk(read_walk(read_walk(at + 2, &into->batch), &into->lines), &into->along);
+  weft_read_walk(weft_read_walk(weft_read_walk(at + 2, &into->batch), &into->lines), &into->along);
 }
 
 static void read_job(const weft_arguments *arguments, const int64_t *table, const weft_contraction_hooks *hooks, float *workspace,
@@ -61,7 +56,7 @@ static void read_job(const weft_arguments *arguments, const int64_t *table, cons
   if (table[6]) {
     const int64_t *at = table + table[6];
     into->out = (float *)arguments->buffers[at[0]] + at[1];
-    read_walk(read_walk(read_walk(at + 2, &into->out_batch), &into->out_rows), &into->out_columns);
+    weft_read_walk(weft_read_walk(weft_read_walk(at + 2, &into->out_batch), &into->out_rows), &into->out_columns);
   } else {
     into->epilogue = hooks->epilogue;
   }

@@ -6,6 +6,8 @@
  *   batches, rows, columns, unit rows, unit columns, products, the store's view or 0, 0
  *   for each product: k, the lhs's view or fill, the rhs's view or fill
  *
+ * with at most WEFT_UNIT_ROWS rows and WEFT_UNIT_COLUMNS columns to a unit, and WEFT_PRODUCTS products.
+ *
  * A reference to a view is its position in the table; -1 - i means the i-th fill of the hooks. A view is
  *   buffer, offset, then three walks: batch, lines (rows or columns), reduced (the store: batch, rows, columns)
  * and a walk its number of dimensions and for each, outermost first, extent and stride in elements. Extents of 1 are left out.
@@ -41,7 +43,8 @@ typedef struct {
   weft_epilogue epilogue;
 } weft_contraction_hooks;
 
-/* At most so many products in one contraction. */
+#define WEFT_UNIT_ROWS 128
+#define WEFT_UNIT_COLUMNS 384
 #define WEFT_PRODUCTS 16
 
 /* Units begin..end, of (column blocks) x (batch elements) x (row blocks), row blocks fastest. `hooks` may be NULL. */

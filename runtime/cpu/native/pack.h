@@ -10,6 +10,13 @@ typedef struct {
   const int64_t *pairs;
 } weft_walk;
 
+/* Reads a walk out of a table: the number of dimensions, then the pairs. Returns what stands after it. */
+static inline const int64_t *weft_read_walk(const int64_t *at, weft_walk *walk) {
+  walk->count = *at++;
+  walk->pairs = at;
+  return at + 2 * walk->count;
+}
+
 static inline int64_t weft_walk_offset(const weft_walk *walk, int64_t index) {
   int64_t offset = 0;
   for (int64_t d = walk->count - 1; d > 0; d--) {

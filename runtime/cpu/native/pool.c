@@ -20,8 +20,8 @@
 /* A piece is at least about this long, nanoseconds. */
 #define PIECE_COST 4000.0
 #define PIECES_PER_THREAD 4
-/* Rounds of a pause each before a waiting thread sleeps: some tens of microseconds. */
-#define SPINS 1000
+/* How long a waiting thread spins before it sleeps, nanoseconds. */
+#define SPIN_TIME 50000
 
 #define ALIGNED __attribute__((aligned(128)))
 
@@ -40,12 +40,26 @@ struct weft_pool {
   pthread_cond_t work;
 };
 
+static int64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+/* A moment of waiting; nonzero once SPIN_TIME has passed since `*since`, which is set at the first call (when it is 0). */
+static inline int spin(int64_t *since) {
+  for (int i = 0; i < 4; i++) pause_briefly();
+  const int64_t time = now();
+  if (*since == 0) *since = time;
+  return time - *since > SPIN_TIME;
 }
 
 /* Claims and runs pieces of the current launch until none are left. */
@@ -73,12 +87,9 @@ static void *work_loop(void *given) {
   weft_pool *pool = self.pool;
   uint32_t number = 0;
   for (;;) {
-    int spins = 0;
+    int64_t since = 0;
     while ((uint32_t)(atomic_load(&pool->ticket) >> 32) == number && !atomic_load(&pool->stopping)) {
-      if (++spins < SPINS) {
-        pause_briefly();
-        continue;
-      }
+      if (!spin(&since)) continue;
       pthread_mutex_lock(&pool->sleeping);
       atomic_fetch_add(&pool->sleepers, 1);
       while ((uint32_t)(atomic_load(&pool->ticket) >> 32) == number && !atomic_load(&pool->stopping))
@@ -159,14 +170,12 @@ static void run_launch(weft_pool *pool, const weft_launch *launch) {
   atomic_store(&pool->ticket, (uint64_t)pool->number << 32 | (uint64_t)pieces << 16);
   if (asleep > 0 && launch->cost >= WORTH_WAKING) wake(pool);
   run_pieces(pool, pool->workspaces[0]);
-  int spins = 0;
+  int64_t since = 0;
   while (atomic_load(&pool->finished) < pieces) {
-    pause_briefly();
+    if (!spin(&since)) continue;
     /* Some thread was put aside in the middle of its piece; let it have this core. */
-    if (++spins % SPINS == 0) {
-      const struct timespec moment = {0, 20000};
-      nanosleep(&moment, NULL);
-    }
+    const struct timespec moment = {0, 20000};
+    nanosleep(&moment, NULL);
   }
 }
 
@@ -208,12 +217,6 @@ int64_t weft_run_checked(weft_pool *pool, const weft_program *program) {
   }
   pthread_mutex_unlock(&pool->running);
   return found;
-}
-
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 int32_t weft_profile(weft_pool *pool, const weft_program *program, int64_t *nanoseconds) {

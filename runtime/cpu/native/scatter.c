@@ -10,11 +10,9 @@ typedef struct {
 static view read_view(const weft_arguments *arguments, const int64_t *at, int has_rest) {
   view into;
   into.base = (char *)arguments->buffers[at[0]] + at[1] * 4;
-  into.batch = (weft_walk){at[2], at + 3};
-  at += 3 + 2 * at[2];
-  into.line = (weft_walk){at[0], at + 1};
-  at += 1 + 2 * at[0];
-  into.rest = has_rest ? (weft_walk){at[0], at + 1} : (weft_walk){0, NULL};
+  at = weft_read_walk(weft_read_walk(at + 2, &into.batch), &into.line);
+  into.rest = (weft_walk){0, NULL};
+  if (has_rest) weft_read_walk(at, &into.rest);
   return into;
 }
 
