@@ -14,6 +14,8 @@ export interface AttentionCase {
 
 export interface AttentionSizes {
   readonly lines: readonly number[];
+  /** Instead of `lines` for queries. */
+  readonly queries?: readonly number[];
   readonly widths: readonly number[];
   /** Most axes of the batch, and most heads of keys. */
   readonly most: number;
@@ -21,13 +23,16 @@ export interface AttentionSizes {
 
 const range = (count: number) => Array.from({ length: count }, (_, position) => position);
 
-export function randomAttention(random: Random, { lines, widths, most }: AttentionSizes): AttentionCase {
+export function randomAttention(
+  random: Random,
+  { lines, queries: queryLines = lines, widths, most }: AttentionSizes,
+): AttentionCase {
   const buffers: Buffer[] = [];
   const inputs: number[] = [];
   const batch = range(Math.min(most, pick(random, [0, 1, 2]))).map(() => pick(random, [1, 2, 3]));
   const group = pick(random, [1, 1, 2]);
   const heads = group * Math.min(most + 1, pick(random, [1, 2]));
-  const queries = pick(random, lines);
+  const queries = pick(random, queryLines);
   const keys = pick(random, lines);
   const width = pick(random, widths);
   const valueWidth = pick(random, widths);
