@@ -1,6 +1,6 @@
 /** Compiles the C runtime and emitted kernels into one library, and runs kernels over plain arrays. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,13 @@ const flags = [
 /** More flags from outside, to run the tests with other vectors (-mno-avx512f) or a sanitizer. */
 const outerFlags = process.env.WEFT_C_FLAGS?.split(" ") ?? [];
 
+/** A folder that is gone when the process ends. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "weft-native-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 function compile(folder: string, args: readonly string[]): void {
   execFileSync(process.env.CC ?? "cc", [...flags, ...outerFlags, "-I", nativeFolder, ...args], {
     cwd: folder,
@@ -32,7 +39,7 @@ let objects: readonly string[] | undefined;
 /** The runtime's object files, compiled once a process. */
 function runtimeObjects(): readonly string[] {
   if (objects) return objects;
-  const folder = mkdtempSync(join(tmpdir(), "weft-native-"));
+  const folder = temporaryFolder();
   const sources = readdirSync(nativeFolder).filter((name) => name.endsWith(".c"));
   compile(folder, ["-c", ...sources.map((name) => join(nativeFolder, name))]);
   objects = sources.map((name) => join(folder, name.replace(/c$/, "o")));
@@ -41,7 +48,7 @@ function runtimeObjects(): readonly string[] {
 
 /** Compiles C text and the runtime into one library and returns its path. */
 export function compileLibrary(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "weft-kernels-"));
+  const folder = temporaryFolder();
   const library = join(folder, "kernels.so");
   writeFileSync(join(folder, "kernels.c"), text);
   compile(folder, ["-shared", "-o", library, "kernels.c", ...runtimeObjects(), "-lm", "-lpthread", "-ldl"]);
