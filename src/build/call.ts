@@ -9,8 +9,9 @@ import { fileScope } from "./files.js";
 import { applyInterface, applyLayout, instantiate } from "./instantiate.js";
 import { moduleScope, replacementScope } from "./member.js";
 import { initialTokens, useOperator } from "./operator.js";
+import { checkResult } from "./results.js";
 import { Scope } from "./scope.js";
-import { bindCall, checkResult, type GivenArgument, type TypedParameter } from "./signature.js";
+import { bindCall, type GivenArgument, type TypedParameter } from "./signature.js";
 import { runBlock } from "./statements.js";
 import { describeValue, type ModuleValue, moduleValue, type Value } from "./values.js";
 

@@ -8,8 +8,9 @@ import { type Context, fail } from "./context.js";
 import { sourceText } from "./files.js";
 import type { EntryPoint, InputSpec, OutputSpec } from "./model.js";
 import type { Scope } from "./scope.js";
-import { dtypeOf, type GivenArgument, resolveType, shapeOfType } from "./signature.js";
+import type { GivenArgument } from "./signature.js";
 import { slotKey, Trace, tensorAt, tokensKey } from "./trace.js";
+import { dtypeOf, resolveType, shapeOfType } from "./types.js";
 import { describeValue, type ModuleValue, type OperatorValue, type TensorValue, type Value } from "./values.js";
 
 /** Whether all parameters are tensors, or tokens of an adaptation: what a caller can hand in. */

@@ -21,8 +21,8 @@ import { fileScope, sourceText } from "./files.js";
 import { resolveInitializer } from "./initializers.js";
 import { checkStaticKind } from "./kinds.js";
 import { Scope } from "./scope.js";
-import { dtypeOf, resolveType, shapeOfType } from "./signature.js";
 import { runAssertion } from "./statements.js";
+import { dtypeOf, resolveType, shapeOfType } from "./types.js";
 import {
   type Adaptation,
   type Instance,
@@ -54,7 +54,7 @@ export function instantiate(
   });
 }
 
-/** `LoRA(rank: 8)`: parameters are bound now, members when a site is known. */
+/** `Interface(rank: 8)`: parameters are bound now, members when a site is known. */
 export function applyInterface(
   declaration: InterfaceDeclaration,
   given: readonly Argument[],
@@ -267,7 +267,7 @@ export function storedWeights(instance: Instance): WeightDefinition[] {
   return found;
 }
 
-/** Stored tensors of interfaces lie below the adaptation: `memory.LoRA.NAME`, or `memory.LoRA.SITE.NAME` where each site has its own. */
+/** Stored tensors of interfaces lie below the adaptation: `memory.INTERFACE.NAME`, or `memory.INTERFACE.SITE.NAME` where each site has its own. */
 function placeAdaptation(adaptation: Adaptation, path: string): void {
   adaptation.path = path;
   for (const { name, sites } of adaptation.applications) {

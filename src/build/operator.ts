@@ -9,8 +9,9 @@ import { type Context, fail } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import type { InitializerPart } from "./model.js";
 import type { Scope } from "./scope.js";
-import { dtypeOf, type GivenArgument, resolveType, shapeOfType } from "./signature.js";
+import type { GivenArgument } from "./signature.js";
 import { emit, operandLabels, tokensKey, traceOf } from "./trace.js";
+import { dtypeOf, resolveType, shapeOfType } from "./types.js";
 import {
   type Adaptation,
   describeValue,

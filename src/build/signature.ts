@@ -1,19 +1,19 @@
 /**
- * Signatures: what arguments a call is given, what sizes its named axes take, and whether the result is what it says. A name binds where
- * it stands alone as an axis, aligned from the right; expressions are checked once all names are known.
+ * Signatures: what arguments a call is given, and what sizes its named axes take. A name binds where it stands alone as an axis, aligned
+ * from the right; expressions are checked once all names are known.
  */
 import type { Label, Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
-import type { Expression, FunctionDeclaration, Name, TensorType, Type } from "../../dsl/syntax/tree.js";
-import type { Dtype } from "../graph/dtype.js";
+import type { Expression, Name, TensorType, Type } from "../../dsl/syntax/tree.js";
 import { formatShape, type Shape } from "../graph/shape.js";
 import { constantOf } from "./arithmetic.js";
 import { type Context, fail } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
-import { checkStaticKind, isStaticKind } from "./kinds.js";
+import { checkStaticKind } from "./kinds.js";
 import { Scope } from "./scope.js";
-import { describeValue, dtypeName, formatTensor, int, list, type TensorValue, type Value } from "./values.js";
+import { dtypeOf, fixedAxes, knownSize, resolveType, shapeOfType } from "./types.js";
+import { describeValue, dtypeName, formatTensor, int, type TensorValue, type Value } from "./values.js";
 
 /** An argument as given at a call. */
 export interface GivenArgument {
@@ -45,9 +45,6 @@ export class Bindings {
     return bound ? int(bound.size) : this.arguments.get(name);
   }
 }
-
-export const dtypeOf = (type: TensorType): Dtype =>
-  type.dtype === "float" ? "f32" : type.dtype === "int" ? "i32" : "bool";
 
 /** Matches arguments to parameters, binds names of axes, fills in defaults, and defines it all in `local`. */
 export function bindCall(
@@ -100,7 +97,7 @@ export function bindCall(
   const settleNumbers = (last: boolean) => {
     for (const { parameter, argument, type } of numbers.splice(0)) {
       const scope = new Scope(context, parameter.scope, { resolve: (name) => bindings.resolve(name) });
-      if (last || shapeOfType(type, scope, bindings)) {
+      if (last || shapeOfType(type, scope, bindings.leading?.shape)) {
         settle(parameter, numberArgument(context, callee, parameter, type, argument, bindings));
       } else numbers.push({ parameter, argument, type });
     }
@@ -157,80 +154,7 @@ function matchArguments(
   return matched;
 }
 
-type ResolvedType =
-  | { readonly kind: "any" }
-  | { readonly kind: "static"; readonly type: Type }
-  | { readonly kind: "tensor"; readonly type: TensorType };
-
-/** A parameter's type: a tensor (also through `memory.tokens`), a kind of compile-time value, or nothing said. */
-export function resolveType(type: Type | undefined, scope: Scope): ResolvedType {
-  if (!type) return { kind: "any" };
-  if (type.kind === "tensor") return { kind: "tensor", type };
-  if (type.kind === "tuple" || isStaticKind(type, scope)) return { kind: "static", type };
-  const value = evaluate(pathExpression(type.path), scope);
-  if (value.kind === "type") return { kind: "tensor", type: tensorType(value.shape, type.span) };
-  return { kind: "static", type };
-}
-
-/** `memory.tokens` as an expression. */
-export function pathExpression(path: readonly Name[]): Expression {
-  const [first, ...rest] = path;
-  return rest.reduce<Expression>(
-    (object, name) => ({ kind: "member", object, member: name, span: { ...object.span, end: name.span.end } }),
-    { kind: "name", name: first!.text, span: first!.span },
-  );
-}
-
-const tensorType = (shape: Shape, span: Span): TensorType => ({
-  kind: "tensor",
-  dtype: "float",
-  axes: shape.map((value) => ({ kind: "size", size: { kind: "int", value, span }, span })),
-  span,
-});
-
 // ---------------------------------------------------------------------------------------------------------------- shapes
-
-interface Fixed {
-  /** A name that may bind, or an expression that is checked. */
-  readonly size: Expression | number;
-  readonly span: Span;
-}
-
-/** The axes of a type without `...`, with lists of sizes spelled out. */
-function fixedAxes(type: TensorType, scope: Scope): { readonly leading: boolean; readonly axes: readonly Fixed[] } {
-  let leading = false;
-  const axes: Fixed[] = [];
-  for (const axis of type.axes) {
-    switch (axis.kind) {
-      case "leading":
-        leading = true;
-        break;
-      case "upTo":
-      case "size":
-        axes.push({ size: axis.size, span: axis.span });
-        break;
-      case "spread": {
-        const sizes = evaluate(axis.sizes, scope);
-        if (sizes.kind !== "list") {
-          const value = { name: "...", expected: "a list of ints", found: describeValue(sizes) };
-          return fail(scope.context, messages.argumentKind, axis.span, value);
-        }
-        for (const size of sizes.items) axes.push({ size: size.kind === "int" ? size.value : 0, span: axis.span });
-        break;
-      }
-    }
-  }
-  return { leading, axes };
-}
-
-/** A size that is known in the scope where the type stands. */
-function knownSize(axis: Fixed, scope: Scope): number | undefined {
-  if (typeof axis.size === "number") return axis.size;
-  if (axis.size.kind === "int") return axis.size.value;
-  if (axis.size.kind !== "name") return undefined;
-  const value = scope.lookup(axis.size.name);
-  return value?.kind === "int" ? value.value : undefined;
-}
 
 /** Binds the names of one tensor's axes; returns the checks of expressions, to be run when all names are bound. */
 function bindTensor(
@@ -339,7 +263,7 @@ function numberArgument(
     ]);
   }
   const scope = new Scope(context, parameter.scope, { resolve: (size) => bindings.resolve(size) });
-  const shape = shapeOfType(type, scope, bindings);
+  const shape = shapeOfType(type, scope, bindings.leading?.shape);
   if (!shape)
     return fail(context, messages.unsizedNumber, span, { callee, name, declared: sourceText(context, type.span) });
   const tensor = constantOf(context, value, dtypeOf(type), shape, span);
@@ -348,86 +272,4 @@ function numberArgument(
   return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
     declared(parameter),
   ]);
-}
-
-/** The shape of a type whose sizes are all known; undefined when one is not. */
-export function shapeOfType(type: TensorType, scope: Scope, bindings?: Bindings): Shape | undefined {
-  const { leading, axes } = fixedAxes(type, scope);
-  const sizes = axes.map((axis) => {
-    const known = knownSize(axis, scope);
-    if (known !== undefined || typeof axis.size === "number" || axis.size.kind === "name") return known;
-    const value = evaluate(axis.size, scope);
-    return value.kind === "int" ? value.value : undefined;
-  });
-  if (sizes.includes(undefined)) return undefined;
-  return [...(leading ? (bindings?.leading?.shape ?? []) : []), ...(sizes as number[])];
-}
-
-// --------------------------------------------------------------------------------------------------------------- results
-
-/** Compares a function's value with the type it declares. */
-export function checkResult(
-  context: Context,
-  callee: string,
-  declaration: FunctionDeclaration,
-  value: Value,
-  bindings: Bindings,
-  scope: Scope,
-): Value {
-  if (!declaration.result) return value;
-  return checkAgainst(context, callee, declaration, declaration.result, value, bindings, scope);
-}
-
-function checkAgainst(
-  context: Context,
-  callee: string,
-  declaration: FunctionDeclaration,
-  type: Type,
-  value: Value,
-  bindings: Bindings,
-  scope: Scope,
-): Value {
-  const span = declaration.body.value?.span ?? declaration.body.span;
-  const mismatch = (found: string): never =>
-    fail(context, messages.resultShape, span, { callee, declared: sourceText(context, type.span), found }, [
-      { span: type.span, text: "declared here" },
-      ...[...bindings.sizes.values()].map(({ label }) => label),
-    ]);
-  if (type.kind === "tuple") {
-    if ((value.kind !== "tuple" && value.kind !== "list") || value.items.length !== type.items.length) {
-      return mismatch(describeValue(value));
-    }
-    const parts = value.items.map((item, place) =>
-      checkAgainst(context, callee, declaration, type.items[place]!, item, bindings, scope),
-    );
-    return value.kind === "tuple" ? { kind: "tuple", items: parts } : list(parts);
-  }
-  const resolved = resolveType(type, scope);
-  if (resolved.kind === "any") return value;
-  if (resolved.kind === "static") return checkStaticKind(context, resolved.type, scope, value, "the result", span);
-  const typeScope = new Scope(context, scope, { resolve: (name) => bindings.resolve(name) });
-  if (value.kind !== "tensor") {
-    const shape = shapeOfType(resolved.type, typeScope, bindings);
-    const constant = shape ? constantOf(context, value, dtypeOf(resolved.type), shape, span) : undefined;
-    return constant ?? mismatch(describeValue(value));
-  }
-  if (dtypeName(value.dtype) !== resolved.type.dtype) return mismatch(formatTensor(value));
-  const { leading, axes } = fixedAxes(resolved.type, typeScope);
-  const offset = value.shape.length - axes.length;
-  if (leading ? offset < 0 : offset !== 0) return mismatch(formatTensor(value));
-  const lead = formatShape(value.shape.slice(0, offset));
-  if (leading && bindings.leading && formatShape(bindings.leading.shape) !== lead) return mismatch(formatTensor(value));
-  axes.forEach((axis, place) => {
-    const size = value.shape[place + offset]!;
-    const known = knownSize(axis, typeScope);
-    if (known === undefined && typeof axis.size === "object" && axis.size.kind === "name") {
-      const label = { span: value.span, text: `${axis.size.name} is ${size}, from the result` };
-      bindings.sizes.set(axis.size.name, { size, label });
-      return;
-    }
-    const expected = known ?? evaluate(axis.size as Expression, typeScope);
-    const number = typeof expected === "number" ? expected : expected.kind === "int" ? expected.value : undefined;
-    if (number !== size) mismatch(formatTensor(value));
-  });
-  return value;
 }

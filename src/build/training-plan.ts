@@ -76,6 +76,8 @@ export function evaluations(
 function evaluation(plan: PlanContext, declaration: EvaluateDeclaration): EvaluationSpec {
   const entries = byKey(declaration.entries);
   requireEntryPoint(plan, declaration.on.text, declaration.on.span);
+  const filter = entries.get("where");
+  if (filter) fail(plan.scope.context, messages.notSupported, filter.span, { what: "`where` in an evaluation" });
   const read = reader(plan.scope, entries);
   return {
     name: declaration.name.text,

@@ -165,7 +165,7 @@ export interface WeightValue {
 
 // ------------------------------------------------------------------------------------------------------------- operators
 
-/** `LoRA(rank: 8)` */
+/** An interface with its parameters: `Interface(rank: 8)`. */
 export interface InterfaceValue {
   readonly kind: "interface";
   readonly declaration: InterfaceDeclaration;

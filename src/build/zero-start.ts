@@ -21,8 +21,9 @@ import { moduleScope } from "./member.js";
 import type { Initializer } from "./model.js";
 import { tokenShape } from "./operator.js";
 import { Scope } from "./scope.js";
-import { dtypeOf, type GivenArgument, resolveType } from "./signature.js";
+import type { GivenArgument } from "./signature.js";
 import { Trace, tensorAt } from "./trace.js";
+import { dtypeOf, resolveType } from "./types.js";
 import {
   type Adaptation,
   type AdaptedSite,

@@ -1,0 +1,41 @@
+import { strict as assert } from "node:assert";
+import { buildMessages } from "../../dsl/diagnostics/messages/build.js";
+import { diagnosticsOf } from "./support.js";
+
+const model = (members: string) => `import { Linear } from "std/layers"
+import { LoRA } from "std/interfaces"
+import { Flat } from "std/layouts"
+model M() {
+  experts = [Linear(2, 2)] * 3
+  memory = adapt experts[*] with LoRA(rank: 1) as Flat(1, 2)
+  param shared: memory.tokens = memory.initial()
+  fn loss(x: [2]) -> [] { sum(experts[0](x)) }
+  fn tokens(x: [2]) -> memory.tokens { shared }
+${members}
+}
+`;
+
+const forms: Readonly<Record<string, string>> = {
+  "a list indexed by a tensor": "  fn f(x: [4, 2], i: int[4]) -> [4, 2] { experts[i](x) }",
+  "grad()": "  fn f(x: [2]) -> [2] { grad(sum(x * x), of: x) }",
+  "gather_instances()": "  fn f(x: [2]) -> [2] { gather_instances(x)[0] }",
+  "instance_count()": "  fn f(x: [2]) -> [2] { x / float(instance_count()) }",
+  "a module as a stage left it (`at`)":
+    "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  fn f(x: [2]) -> [2] { (experts[0] at one)(x) }",
+  "`sample`": "  sample pictures { once: tokens, step: loss, solver: euler(steps: 5) }",
+  "`collect`":
+    "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  collect average into shared { mean: tokens, data: some, after: one }",
+  "`where` in an evaluation": "  evaluate one on loss { data: some, where: task == 3 }",
+};
+
+describe("forms that are planned", () => {
+  for (const [what, members] of Object.entries(forms)) {
+    it(`${what}: a message says that it is not supported yet`, async () => {
+      const found = await diagnosticsOf(model(members));
+      assert.deepEqual(
+        found.map(({ code, message }) => [code, message]),
+        [[buildMessages.notSupported.code, `${what} is not supported yet`]],
+      );
+    });
+  }
+});
