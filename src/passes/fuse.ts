@@ -12,6 +12,7 @@ import { finishList } from "./fuse/finish.js";
 import { formClusters } from "./fuse/form.js";
 import { current } from "./fuse/forming.js";
 import { LoweringContext } from "./fuse/lowering.js";
+import { settleOrder } from "./fuse/order.js";
 import { type FuseHomes, placeResults } from "./fuse/placement.js";
 import { makeRecord } from "./fuse/records.js";
 import { Dimensions } from "./fuse/space.js";
@@ -39,14 +40,17 @@ export function fuse(graph: Graph, target: Target, homes: FuseHomes = {}): Kerne
     else if (record !== "nothing") made.push({ cluster, record });
   }
   made.reverse();
-  const kernels = new Map(made.map(({ cluster }, place) => [cluster, place]));
+  const { list: buffers } = placement.buffers;
+  const order = settleOrder(
+    buffers,
+    made.map(({ record }) => record),
+  );
+  const settled = order.map((place) => made[place]!);
+  const kernels = new Map(settled.map(({ cluster }, place) => [cluster, place]));
   const refusals = clustering.refusals.flatMap(({ cluster, node, reason }) => {
     const kernel = kernels.get(current(cluster));
     return kernel === undefined ? [] : [{ kernel, node, reason }];
   });
-  return finishList(
-    placement.buffers.list,
-    made.map(({ record }) => record),
-    refusals,
-  );
+  const records = settled.map(({ record }) => record);
+  return finishList(buffers, records, refusals);
 }
