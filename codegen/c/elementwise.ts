@@ -14,6 +14,21 @@ import { KernelWriter } from "./writer.js";
 /** Points of the innermost loop that one unit takes at most; longer dimensions are cut. */
 const blockLength = 4096;
 
+/** Sides of a tile where a load runs across the store's direction: its cache lines are read whole while they are near. */
+const tileRows = 32;
+const tileLength = 64;
+
+/** The outer dimension along which a load walks memory that it crosses in the innermost one, if there is enough of both. */
+function crossed(space: Space): number | undefined {
+  const inner = space.extents.length - 1;
+  for (const { address } of space.loads) {
+    if (inner < 1 || Math.abs(address.strides[inner]!) < 16 || space.extents[inner]! < tileRows) continue;
+    const along = address.strides.findIndex((stride, dimension) => dimension < inner && Math.abs(stride) === 1);
+    if (along >= 0 && space.extents[along]! >= 8) return along;
+  }
+  return undefined;
+}
+
 /** Cost per point when `dimension` is innermost. */
 function costAlong(space: Space, dimension: number, body: number): number {
   const accesses = [...space.loads, ...space.stores].reduce((sum, view) => sum + accessCost(view, dimension), 0);
@@ -42,8 +57,13 @@ export function emitElementwise(record: ElementwiseKernel, buffers: readonly Buf
   const inner = space.extents.length - 1;
   const lane = inner >= 0 ? { dimension: inner, variable: "i" } : undefined;
   const length = inner >= 0 ? space.extents[inner]! : 1;
-  const outer = space.extents.slice(0, -1).map((extent, dimension) => ({ key: String(dimension), extent }));
-  const blocks = Math.ceil(length / blockLength);
+  const tiled = crossed(space);
+  const block = tiled === undefined ? blockLength : tileLength;
+  const outer = space.extents.slice(0, -1).map((extent, dimension) => ({
+    key: dimension === tiled ? "tiles" : String(dimension),
+    extent: dimension === tiled ? Math.ceil(extent / tileRows) : extent,
+  }));
+  const blocks = Math.ceil(length / block);
   const cut = blocks > 1;
   const counted = cut ? [...outer, { key: "blocks", extent: blocks }] : outer;
 
@@ -51,10 +71,17 @@ export function emitElementwise(record: ElementwiseKernel, buffers: readonly Buf
   const names = writer.openUnits(counted);
   const fixed = new Map(outer.map((_, dimension) => [dimension, names[dimension]!]));
   if (cut) {
-    writer.line(`const int64_t start = ${names[outer.length]} * ${blockLength};`);
-    writer.line(`const int32_t count = (int32_t)weft_least(length - start, ${blockLength});`);
+    writer.line(`const int64_t start = ${names[outer.length]} * ${block};`);
+    writer.line(`const int32_t count = (int32_t)weft_least(length - start, ${block});`);
     fixed.set(inner, "start");
   } else if (lane) writer.line("const int32_t count = (int32_t)length;");
+  if (tiled !== undefined) {
+    const first = `${names[tiled]} * ${tileRows}`;
+    const end = `weft_least(${first} + ${tileRows}, ${writer.integer("across", space.extents[tiled]!)})`;
+    writer.line(`const int64_t row_end = ${end};`);
+    writer.open(`for (int64_t row = ${first}; row < row_end; row++) {`);
+    fixed.set(tiled, "row");
+  }
 
   const wanted = record.stores.map((store) => store.value);
   const varies = varyingAlong(record.body, space, lane ? [inner] : []);
@@ -74,6 +101,7 @@ export function emitElementwise(record: ElementwiseKernel, buffers: readonly Buf
     writer.line(`${targets[number]!.element()} = ${stored(dtype, printed.name(store.value))};`);
   }
   if (lane) writer.close();
+  if (tiled !== undefined) writer.close();
   writer.closeUnits(counted.length);
   return [writer.finish(elementCount(counted.map(({ extent }) => extent)), cost * points)];
 }

@@ -69,7 +69,7 @@ export interface Chunks {
 }
 
 const enoughUnits = 32;
-const pointsPerChunk = 1 << 15;
+const pointsPerChunk = 1 << 13;
 
 /**
  * Where a record with few units and many points is cut so that threads can share it: the longest reduced dimension, in chunks that
@@ -78,7 +78,7 @@ const pointsPerChunk = 1 << 15;
 export function chunksOf(record: ReductionKernel): Chunks | undefined {
   const units = unitsOf(scheduleReduction(record));
   const points = elementCount(record.extents);
-  if (units >= enoughUnits || points < 2 * pointsPerChunk) return undefined;
+  if (units >= enoughUnits || points < 4 * pointsPerChunk) return undefined;
   const first = record.extents.length - record.reduced;
   let dimension = first;
   for (let other = first; other < record.extents.length; other++) {

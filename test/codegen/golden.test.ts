@@ -108,6 +108,17 @@ const samples: readonly Sample[] = [
     }),
   },
   {
+    name: "transpose",
+    shows: "tiles, where a load runs across the store's direction",
+    buffers: [input("x", 300 * 200), output("y", 300 * 200)],
+    record: elementwise({
+      extents: [200, 300],
+      accesses: [view(0, 1, 200)],
+      body: [load(0)],
+      stores: [{ access: view(1, 300, 1), value: 0 }],
+    }),
+  },
+  {
     name: "softmax-of-rows",
     shows: "three walks over a row; exponentials are kept for the last",
     buffers: [input("x", 32 * 200), output("y", 32 * 200)],

@@ -272,6 +272,9 @@ export function randomElementwise(seed: number): RandomCase {
   if (extents.length > 0 && builder.chance(0.4))
     extents[builder.integer(0, extents.length - 1)] = builder.integer(16, 70);
   if (extents.length === 1 && builder.chance(0.3)) extents[0] = builder.integer(4000, 9000);
+  // Large enough for tiles, where a load is permuted.
+  if (extents.length === 2 && builder.chance(0.5))
+    for (const dimension of [0, 1]) extents[dimension] = builder.integer(30, 80);
   const stores = [builder.store(extents, builder.value(extents, builder.integer(0, 5)))];
   if (builder.chance(0.4)) stores.push(builder.store(extents, builder.condition(extents)));
   if (builder.chance(0.4)) stores.push(builder.store(extents, builder.whole(extents)));

@@ -1,5 +1,5 @@
-// units: 31
-// integers: 32259 1000003 0 32259 0 32259 1 0 1
+// units: 64
+// integers: 15626 1000003 0 15626 0 15626 1 0 1
 // read buffer 0
 // write private scratch: 256 bytes at 0
 void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *workspace) {
@@ -31,7 +31,7 @@ void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *w
 }
 
 // units: 1
-// integers: 31 0 0
+// integers: 64 0 0
 // read private scratch: 256 bytes at 0
 // write buffer 1
 void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *workspace) {
