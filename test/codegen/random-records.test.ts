@@ -5,7 +5,7 @@ import { openPoisoned } from "../cpu/open-device.js";
 import { assertClose, listOf, programOf, runOnDevice, runReference } from "./kernel-runs.js";
 import { type RandomCase, randomElementwise, randomReduction } from "./random-records.js";
 
-const count = Number(process.env.WEFT_RECORDS ?? 60);
+const count = Number(process.env.WEFT_RECORDS ?? 40);
 const firstSeed = Number(process.env.WEFT_SEED ?? 1);
 
 /** Bits of an array, so that equal NaNs are equal. */

@@ -4,7 +4,7 @@ import { trusted } from "../../codegen/trust.js";
 import { createCpuDevice } from "../../runtime/cpu/device.js";
 import type { Device } from "../../runtime/device.js";
 import { openPoisoned } from "./open-device.js";
-import { accumulate, layout, long, quotient, scale, sum } from "./programs.js";
+import { accumulate, layout, long, prepared, quotient, scale, sum } from "./programs.js";
 
 const floats = (...values: number[]): Float32Array => Float32Array.from(values);
 
@@ -113,6 +113,24 @@ describe("the CPU device", function () {
     await trainer.submit({ x: floats(1, 1, 1, 1) }).done;
     const after = await set.readSegment("optimizer");
     assert.deepEqual(new Float32Array(after.buffer, after.byteOffset, 5), floats(8, 8, 8, 8, 7));
+    trainer.free();
+    set.free();
+  });
+
+  it("prepares anew when the parameters changed, also by training", async () => {
+    const set = await device.parameters(layout);
+    await set.write("a", floats(1, 2, 3, 4));
+    const user = await device.load(prepared());
+    const trainer = await device.load(accumulate());
+    user.bind(set);
+    trainer.bind(set);
+    const x = floats(1, 1, 1, 1);
+    assert.deepEqual((await user.submit({ x }).read(["y"])).y, floats(2, 4, 6, 8));
+    trainer.submit({ x });
+    assert.deepEqual((await user.submit({ x }).read(["y"])).y, floats(4, 6, 8, 10));
+    await set.write("a", floats(0, 0, 0, 1));
+    assert.deepEqual((await user.submit({ x }).read(["y"])).y, floats(0, 0, 0, 2));
+    user.free();
     trainer.free();
     set.free();
   });

@@ -1,6 +1,7 @@
 /** Small programs with known results, for testing the device. */
 import { buildProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
+import { trusted } from "../../codegen/trust.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
 import type { Buffer, ElementwiseKernel, ReductionKernel } from "../../src/kernels/record.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
@@ -111,4 +112,19 @@ export const quotient = (): Program => {
     ],
     [0, 256, 0, 0],
   );
+};
+
+/** prepared = a + a, whenever parameters changed; y = x * prepared. */
+export const prepared = (): Program => {
+  const parameter: Buffer = { dtype: "f32", elements: 4, home: { segment: "parameters", path: "a" } };
+  const doubled: Buffer = { dtype: "f32", elements: 4, home: { segment: "prepared" } };
+  const program = build(
+    [parameter, doubled, input("x", 4), output("y", 4)],
+    [
+      elementwise("double", 4, [0, 0], [binary("add", 0, 1)], 1),
+      elementwise("multiply", 4, [2, 1], [binary("multiply", 0, 1)], 3),
+    ],
+    [],
+  );
+  return trusted({ ...program, prepare: program.step.slice(0, 1), step: program.step.slice(1) });
 };
