@@ -5,7 +5,7 @@ import type { Device, DeviceTensor, Executable, ParameterSet, Submission, Tensor
 import { encoded, tensorBytes } from "./elements.js";
 import type { Line } from "./line.js";
 import { NativeMemory } from "./memory.js";
-import type { NativeRuntime, Pointer } from "./native.js";
+import { accessKind, elementKind, type NativeRuntime, type Pointer } from "./native.js";
 import { CpuParameterSet, storedSegments } from "./parameter-set.js";
 import { CpuSubmission } from "./submission.js";
 import { segmentNames } from "./validate.js";
@@ -296,7 +296,6 @@ function launchList(launches: readonly Launch[], kernels: readonly Pointer[], ru
   const program = runtime.programCreate(segmentNames.length);
   if (program === null) throw new Error("Out of memory for a launch list");
   for (const { kernel, bindings, integers, floats, units, cost } of launches) {
-    const accesses = { read: 0, write: 1, update: 2 } as const;
     const added = runtime.programAdd(
       program,
       kernels[kernel]!,
@@ -304,8 +303,8 @@ function launchList(launches: readonly Launch[], kernels: readonly Pointer[], ru
       Int32Array.from(bindings, ({ segment }) => segmentNames.indexOf(segment)),
       BigInt64Array.from(bindings, ({ offset }) => BigInt(offset)),
       BigInt64Array.from(bindings, ({ bytes }) => BigInt(bytes)),
-      Int32Array.from(bindings, ({ access }) => accesses[access]),
-      Int32Array.from(bindings, ({ dtype }) => (dtype === "f32" ? 1 : 0)),
+      Int32Array.from(bindings, ({ access }) => accessKind[access]),
+      Int32Array.from(bindings, ({ dtype }) => (dtype === "f32" ? elementKind.f32 : elementKind.other)),
       integers.length,
       BigInt64Array.from(integers, BigInt),
       floats.length,
