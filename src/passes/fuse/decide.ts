@@ -140,7 +140,7 @@ function storeFloating(deciding: Deciding, node: Node): boolean {
 function storeMember(deciding: Deciding, node: Node, owner: Cluster, spare: ValueId[]): boolean {
   const { facts, clustering } = deciding;
   const value = node.outputs[0]!;
-  if (facts.roles[value] === "view") return onlyUseOfOperand(deciding, node);
+  if (facts.roles[value] === "view") return false;
   if (deciding.asView[value] || deciding.byProduct[value]) return true;
   // Recomputed from what is stored anyway outside, and from numbers per row.
   const cost = recomputation(deciding, value, owner, (input) => {
@@ -149,19 +149,6 @@ function storeMember(deciding: Deciding, node: Node, owner: Cluster, spare: Valu
   });
   if (cost !== undefined && cost < dearWeight) return false;
   spare.push(value);
-  return true;
-}
-
-/** A chain of views that nothing else hangs on: the last one is stored, in its arrangement. */
-function onlyUseOfOperand(deciding: Deciding, node: Node): boolean {
-  const { facts, clustering } = deciding;
-  let at = node;
-  while (facts.roles[at.outputs[0]!] === "view") {
-    const input = at.inputs[0]!;
-    if (facts.uses[input] !== 1 || deciding.forced(input) || !clustering.layout(input)) return false;
-    if (elementsOf(facts, input) !== elementsOf(facts, node.outputs[0]!)) return false;
-    at = facts.producers[input]!;
-  }
   return true;
 }
 
@@ -248,7 +235,7 @@ function storeCommonSource(deciding: Deciding, spare: readonly ValueId[]): void 
       group.every((value) => {
         if (value === candidate) return true;
         const cost = recomputation(deciding, value, owner, expand(candidate), 2);
-        return cost !== undefined && cost < dearWeight;
+        return cost !== undefined && cost < sparedStoreWeight;
       }),
     );
     if (source === undefined) continue;

@@ -31,6 +31,8 @@ export interface Facts {
   readonly roles: readonly Role[];
   /** Number of live uses of each value: operands, outputs and updates. */
   readonly uses: readonly number[];
+  /** Live nodes that take each value as an operand. */
+  readonly consumers: readonly (readonly Node[])[];
 }
 
 /** Facts of the live part of a graph, indexed by value. O(n). */
@@ -41,17 +43,22 @@ export function gatherFacts(graph: Graph): Facts {
   const places: number[] = [];
   const roles: Role[] = [];
   const uses = new Array<number>(graph.types.length).fill(0);
+  const consumers: Node[][] = [];
   nodes.forEach((node, place) => {
     const role = roleOf(node, graph);
     for (const output of node.outputs) {
       producers[output] = node;
       places[output] = place;
       roles[output] = role;
+      consumers[output] = [];
     }
-    for (const input of node.inputs) uses[input]!++;
+    for (const input of node.inputs) {
+      uses[input]!++;
+      consumers[input]!.push(node);
+    }
   });
   for (const { value } of [...graph.outputs, ...graph.updates]) uses[value]!++;
-  return { graph, nodes, producers, places, roles, uses };
+  return { graph, nodes, producers, places, roles, uses, consumers };
 }
 
 function roleOf(node: Node, graph: Graph): Role {

@@ -8,7 +8,7 @@ import type { Target } from "../../target.js";
 import type { Cluster, Clustering } from "./cluster.js";
 import { elementsOf, type Facts, shapeOfValue, typeOf } from "./facts.js";
 import { compareOrder } from "./forming.js";
-import { type CopyRequest, leafHome, type Placement } from "./placement.js";
+import { type CopyRequest, leafHome, type Placement, stridesForProduct } from "./placement.js";
 import type { Dimension, Dimensions, Layout } from "./space.js";
 import { contiguousStorage, type Storage, throughView } from "./strides.js";
 
@@ -104,7 +104,7 @@ export class LoweringContext {
       case "instance_index":
         return contiguousStorage(this.#placement.buffers.leaf(dtype, elementCount(shape), leafHome(node)), shape);
       default:
-        return this.#placement.storage.get(value) ?? this.#storage.get(value) ?? contiguousStorage(-1, shape);
+        return this.#placement.storage.get(value) ?? this.#storage.get(value) ?? this.#freshStorage(value, -1);
     }
   }
 
@@ -117,9 +117,14 @@ export class LoweringContext {
     if (known.buffer >= 0) return known;
     const { dtype, shape } = typeOf(this.facts, value);
     const buffer = this.#placement.buffers.add(dtype, elementCount(shape), { segment: "scratch" });
-    const storage = contiguousStorage(buffer, shape);
+    const storage = this.#freshStorage(value, buffer);
     this.#storage.set(value, storage);
     return storage;
+  }
+
+  #freshStorage(value: ValueId, buffer: number): Storage {
+    const strides = stridesForProduct(this.facts, value);
+    return strides ? { buffer, offset: 0, strides } : contiguousStorage(buffer, shapeOfValue(this.facts, value));
   }
 
   /** Strides that show a value in memory that is there before `cluster` runs, through views; undefined where there are none. */

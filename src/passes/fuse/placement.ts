@@ -86,6 +86,36 @@ function defaultUpdateHome(facts: Facts, name: string): BufferHome {
   return { segment: "parameters", path: name };
 }
 
+/** How far views of a result are followed to find the product that reads it. */
+const viewDepth = 8;
+
+/**
+ * Strides for a result of attention that make it a plain matrix for the product that reads it, as far as that is a view of it;
+ * undefined where row-major is as good.
+ */
+export function stridesForProduct(facts: Facts, value: ValueId): readonly number[] | undefined {
+  if (facts.roles[value] !== "attention") return undefined;
+  const pending: ValueId[][] = [[value]];
+  for (let chain = pending.pop(); chain; chain = pending.pop()) {
+    const at = chain.at(-1)!;
+    const consumers = facts.consumers[at]!;
+    if (chain.length > 1 && consumers.some((node) => facts.roles[node.outputs[0]!] === "contraction")) {
+      let storage: Storage | undefined = contiguousStorage(-1, shapeOfValue(facts, at));
+      for (let place = chain.length - 1; place > 0 && storage; place--) {
+        const [below, view] = [chain[place - 1]!, chain[place]!];
+        const [from, to] = [shapeOfValue(facts, below), shapeOfValue(facts, view)];
+        storage = beforeView(facts.producers[view]!, storage, from, to);
+      }
+      return storage?.strides;
+    }
+    if (chain.length > viewDepth) continue;
+    for (const node of consumers) {
+      if (node.primitive === "reshape" || node.primitive === "transpose") pending.push([...chain, node.outputs[0]!]);
+    }
+  }
+  return undefined;
+}
+
 /** Decides all forced places. O(n). */
 export function placeResults(facts: Facts, homes: FuseHomes): Placement {
   const buffers = new Buffers();
