@@ -1,5 +1,5 @@
 /** What kernel records read and write. */
-import type { Access, BufferId, KernelRecord } from "./record.js";
+import type { Access, BufferId, KernelRecord, Store } from "./record.js";
 import type { ScalarInstruction } from "./scalar.js";
 
 /** Every view that a record loads from. */
@@ -42,7 +42,7 @@ export function buffersOf(record: KernelRecord): Set<BufferId> {
   return new Set([...readsOf(record), ...writesOf(record)].map(({ buffer }) => buffer));
 }
 
-/** A record with every view replaced. */
+/** A record with every view replaced, in the order in which they are printed. */
 export function mapAccesses(
   record: KernelRecord,
   read: (access: Access) => Access,
@@ -51,18 +51,14 @@ export function mapAccesses(
   switch (record.archetype) {
     case "elementwise":
     case "reduction":
+      return { ...record, ...pointwise(record, read, write) };
     case "contraction": {
-      const common = {
-        accesses: record.accesses.map(read),
-        stores: record.stores.map((store) => ({ ...store, access: write(store.access) })),
-      };
-      if (record.archetype !== "contraction") return { ...record, ...common };
       const products = record.products.map((product) => ({
         ...product,
         lhs: { ...product.lhs, accesses: product.lhs.accesses.map(read) },
         rhs: { ...product.rhs, accesses: product.rhs.accesses.map(read) },
       }));
-      return { ...record, ...common, products };
+      return { ...record, products, ...pointwise(record, read, write) };
     }
     case "attention":
     case "attention_backward": {
@@ -90,6 +86,15 @@ export function mapAccesses(
       return { ...record, indices: read(record.indices), source: read(record.source), target: write(record.target) };
   }
 }
+
+const pointwise = (
+  record: { readonly accesses: readonly Access[]; readonly stores: readonly Store[] },
+  read: (access: Access) => Access,
+  write: (access: Access) => Access,
+) => ({
+  accesses: record.accesses.map(read),
+  stores: record.stores.map((store) => ({ ...store, access: write(store.access) })),
+});
 
 /** Indices of the earlier instructions that an instruction uses. */
 export function operandsOf(instruction: ScalarInstruction): readonly number[] {
