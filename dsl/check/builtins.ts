@@ -59,8 +59,8 @@ const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {
     "generated_weight(initializer, fan_in)", "generated_bias(initializer)",
   ],
   static: [
-    "range(stop)", "range(start, stop, step = 1)", "zip(...lists)", "enumerate(list)", "len(list)", "sum(list)", "min(...values)",
-    "max(...values)", "sqrt(x)", "exp(x)", "log(x)", "cos(x)", "sin(x)", "int(x)", "float(x)", "str(x)", "abs(x)", "floor(x)",
+    "range(stop)", "range(start, stop, step = 1)", "zip(...lists)", "enumerate(list)", "len(list)", "sum(x)", "min(...x)",
+    "max(...x)", "sqrt(x)", "exp(x)", "log(x)", "cos(x)", "sin(x)", "int(x)", "float(x)", "str(x)", "abs(x)", "floor(x)",
   ],
   optimizer: [
     "sgd(learning_rate, momentum = 0)",

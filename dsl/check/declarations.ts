@@ -9,6 +9,7 @@ import type {
   ModelDeclaration,
   ModuleDeclaration,
   Name,
+  Weight,
 } from "../syntax/tree.js";
 import { checkParameterKind, isAxisName } from "./calls.js";
 import type { Checker } from "./checker.js";
@@ -104,6 +105,10 @@ function checkMembers(checker: Checker, declaration: Holder, scope: Scope): void
   }
   const inOrder = { ...checker, later };
   const visit = (member: Member): void => {
+    if (member.kind === "weight" && member.shared && !mayBeShared(member, declaration)) {
+      const holder = member.storage === "slot" ? "slot" : declaration.kind;
+      checker.report(diagnose(messages.misplacedMember, member.span, { what: "shared", holder }));
+    }
     if (!belongs(member, declaration)) {
       const values = { what: member.kind === "weight" ? member.storage : member.kind, holder: declaration.kind };
       checker.report(diagnose(messages.misplacedMember, member.span, values));
@@ -155,6 +160,11 @@ function seenFromInside(checker: Checker, member: Member, scope: Scope): Kind {
   const kind = kindOfMember(member, checker.resolve);
   if (kind.kind !== "instance" && kind.kind !== "interface" && kind.kind !== "layout") return kind;
   return lookup(scope, kind.declaration.name.text)?.kind === "declaration" ? kind : unknown;
+}
+
+/** Only what is not generated, and only where there are several sites to share it. */
+function mayBeShared(weight: Weight, holder: Holder): boolean {
+  return holder.kind === "interface" && weight.storage !== "slot";
 }
 
 function belongs(member: Member, holder: Holder): boolean {

@@ -3,6 +3,7 @@ import type { Label } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type { FunctionDeclaration, Parameter, TensorType } from "../../dsl/syntax/tree.js";
 import { withoutDeadNodes } from "../graph/rewrite.js";
+import type { Shape } from "../graph/shape.js";
 import { callMethod } from "./call.js";
 import { type Context, fail } from "./context.js";
 import { sourceText } from "./files.js";
@@ -10,7 +11,7 @@ import type { EntryPoint, InputSpec, OutputSpec } from "./model.js";
 import type { Scope } from "./scope.js";
 import type { GivenArgument } from "./signature.js";
 import { slotKey, Trace, tensorAt, tokensKey } from "./trace.js";
-import { dtypeOf, resolveType, shapeOfType } from "./types.js";
+import { dtypeOf, maskShape, resolveType, shapeOfType } from "./types.js";
 import { describeValue, type ModuleValue, type OperatorValue, type TensorValue, type Value } from "./values.js";
 
 /** Whether all parameters are tensors, or tokens of an adaptation: what a caller can hand in. */
@@ -53,21 +54,20 @@ function inputOf(
   const resolved = resolveType(parameter.type, scope);
   const type = (resolved as { readonly type: TensorType }).type;
   const shape = shapeOfType(type, scope);
-  if (!shape)
+  if (!shape || shape.some((size) => size < 0))
     fail(context, messages.inputSize, parameter.span, { name, type: sourceText(context, parameter.type!.span) });
   const tokens = parameter.type!.kind === "named";
   const perInstance = !parameter.shared;
-  const add = (input: string, dtype: InputSpec["dtype"], mask?: string): TensorValue => {
-    inputs.push({ name: input, dtype, shape: shape!, perInstance, tokens, ...(mask ? { mask } : {}) });
+  const masked = maskShape(context, type, shape!);
+  const add = (input: string, dtype: InputSpec["dtype"], shape: Shape, mask?: string): TensorValue => {
+    inputs.push({ name: input, dtype, shape, perInstance, tokens, ...(mask ? { mask } : {}) });
     trace.builder.origin = { path: "", span: parameter.span };
-    const id = trace.builder.add("input", [], { name: input, dtype, shape: shape!, perInstance });
+    const id = trace.builder.add("input", [], { name: input, dtype, shape, perInstance });
     return tensorAt(trace.builder, id, parameter.span);
   };
-  if (!type.axes.some(({ kind }) => kind === "upTo")) {
-    return { name: parameter.name, value: add(name, dtypeOf(type)), span: parameter.span };
-  }
-  const column = add(name, dtypeOf(type), `${name}.mask`);
-  const mask = add(`${name}.mask`, "bool");
+  if (!masked) return { name: parameter.name, value: add(name, dtypeOf(type), shape!), span: parameter.span };
+  const column = add(name, dtypeOf(type), shape!, `${name}.mask`);
+  const mask = add(`${name}.mask`, "bool", masked);
   return { name: parameter.name, value: { ...column, members: new Map([["mask", mask]]) }, span: parameter.span };
 }
 

@@ -12,7 +12,7 @@ import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
 import { checkStaticKind } from "./kinds.js";
 import { Scope } from "./scope.js";
-import { dtypeOf, fixedAxes, knownSize, resolveType, shapeOfType } from "./types.js";
+import { dtypeOf, fixedAxes, knownSize, maskShape, resolveType, shapeOfType } from "./types.js";
 import { describeValue, dtypeName, formatTensor, int, type TensorValue, type Value } from "./values.js";
 
 /** An argument as given at a call. */
@@ -240,8 +240,9 @@ const declared = (parameter: Pick<TypedParameter, "name" | "span">): Label => ({
 
 /** A column of at most so many has a mask beside it, all true where none was given. */
 function withMask(context: Context, tensor: TensorValue, type: TensorType, span: Span): TensorValue {
-  if (!type.axes.some((axis) => axis.kind === "upTo") || tensor.members?.has("mask")) return tensor;
-  const mask = constantOf(context, { kind: "bool", value: true }, "bool", tensor.shape, span)!;
+  const shape = maskShape(context, type, tensor.shape);
+  if (!shape || tensor.members?.has("mask")) return tensor;
+  const mask = constantOf(context, { kind: "bool", value: true }, "bool", shape, span)!;
   return { ...tensor, members: new Map([...(tensor.members ?? []), ["mask", mask]]) };
 }
 

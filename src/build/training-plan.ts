@@ -43,14 +43,12 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
     fail(context, messages.notALoss, declaration.on.span, values);
   }
   const read = reader(plan.scope, entries);
-  const optimizer = read.optimizer();
-  const rate = read.schedule();
   return {
     name: declaration.name.text,
     on: declaration.on.text,
     update: updatePaths(plan, entries.get("update")!),
-    optimizer: typeof rate === "number" ? { ...optimizer, learningRate: rate } : optimizer,
-    schedule: typeof rate === "number" ? constantSchedule : rate,
+    optimizer: read.optimizer(),
+    schedule: read.schedule(),
     ...optional("clip", read.number("clip", 0)),
     batch: read.count("batch", 16),
     accumulate: read.count("accumulate", 1),
@@ -122,12 +120,11 @@ function reader(scope: Scope, entries: Entries) {
         ? found.optimizer
         : refuse(entry, "an optimizer such as adamw(1e-3)", describeValue(found));
     },
-    schedule(): ScheduleSpec | number {
+    schedule(): ScheduleSpec {
       const given = value("learning_rate");
       if (!given) return constantSchedule;
       const [entry, found] = given;
       if (found.kind === "schedule") return found.schedule;
-      if (found.kind === "float" || found.kind === "int") return found.value;
       return refuse(entry, "a schedule such as cosine(warmup: 100)", describeValue(found));
     },
     number(key: string, above: number): number | undefined {

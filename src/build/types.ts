@@ -4,7 +4,7 @@ import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.
 import type { Expression, Name, TensorType, Type } from "../../dsl/syntax/tree.js";
 import type { Dtype } from "../graph/dtype.js";
 import type { Shape } from "../graph/shape.js";
-import { fail } from "./context.js";
+import { type Context, fail } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { isStaticKind } from "./kinds.js";
 import type { Scope } from "./scope.js";
@@ -87,6 +87,16 @@ export function knownSize(axis: Fixed, scope: Scope): number | undefined {
   if (axis.size.kind !== "name") return undefined;
   const value = scope.lookup(axis.size.name);
   return value?.kind === "int" ? value.value : undefined;
+}
+
+/**
+ * The shape of the mask beside a column of varying length, `[..24, d]`: the first axis alone. Undefined for a tensor of fixed shape.
+ */
+export function maskShape(context: Context, type: TensorType, shape: Shape): Shape | undefined {
+  const place = type.axes.findLastIndex(({ kind }) => kind === "upTo");
+  if (place < 0) return undefined;
+  if (place === 0) return shape.slice(0, 1);
+  return fail(context, messages.notSupported, type.axes[place]!.span, { what: "`..` on another axis than the first" });
 }
 
 /** The shape of a type whose sizes are all known; undefined when one is not. */

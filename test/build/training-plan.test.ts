@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { build } from "./support.js";
+import { build, run } from "./support.js";
 
 const model = (plan: string) =>
   build(`
@@ -130,6 +130,24 @@ model M() {
       { name: "output.0", dtype: "f32", shape: [2] },
       { name: "output.1", dtype: "bool", shape: [5] },
     ]);
+  });
+
+  it("mask columns of varying length along their first axis", async () => {
+    const masked = (type: string) =>
+      build(`
+module Total() { forward(x: [m, 4], seen: bool[m]) -> [] { sum(where(seen[:, none], x, 0.0)) } }
+module Words() { forward(x: [..3, 2]) -> [3] { float(x.mask) } }
+model M() {
+  total = Total()
+  words = Words()
+  fn f(c: ${type}, x: [3, 2]) -> ([], [3]) { (total(c, c.mask), words(x)) }
+}`);
+    const model = await masked("[..2, 4]");
+    const inputs = { c: [1, 2, 3, 4, 5, 6, 7, 8], "c.mask": [1, 0], x: [0, 0, 0, 0, 0, 0] };
+    assert.deepEqual(model.entryPoint("f").inputs[1]!.shape, [2]);
+    assert.deepEqual(run(model, "f", inputs), { "output.0": [10], "output.1": [1, 1, 1] });
+    const other = await masked("[2, ..4]");
+    assert.throws(() => other.entryPoint("f"), /`\.\.` on another axis than the first is not supported yet/);
   });
 
   it("key random draws by their key, or by the calls that lead to them", async () => {

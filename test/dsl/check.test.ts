@@ -90,6 +90,20 @@ describe("check", () => {
     assert.deepEqual([...program!.sources.keys()], ["main.weft", "std/layers"]);
   });
 
+  it("lets only what an interface stores be shared", async () => {
+    const shared = (members: string) => `module Net() {\n  forward(x: [4]) -> [4] { x }\n}\n${members}`;
+    const help =
+      "(A `param` or `frozen` of an interface can be shared by all its sites; everything else belongs to one place.)";
+    assert.deepEqual(await problems("module Net() {\n  shared param w: [4] = ones()\n}\n"), [
+      `W232 \`shared\` does not belong in a module ${help}`,
+    ]);
+    const slot = "  shared slot w: [4] = zeros()\n  forward(x) { base(x) + w }\n";
+    assert.deepEqual(await problems(shared(`interface Shift() on Net {\n${slot}}\n`)), [
+      `W232 \`shared\` does not belong in a slot ${help}`,
+    ]);
+    assert.deepEqual(await problems(shared(`interface Shift() on Net {\n${slot.replace("slot", "param")}}\n`)), []);
+  });
+
   it("suggests the name that was probably meant", async () => {
     assert.deepEqual(await problems('import { Linear } from "std/layers"\nmodule M() {\n  a = Lienar(2, 3)\n}\n'), [
       "W201 `Lienar` is not defined (Did you mean `Linear`?)",

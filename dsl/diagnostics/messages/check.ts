@@ -355,6 +355,8 @@ function placeOf(what: string): string | undefined {
     case "slot":
     case "given":
       return "Only interfaces have it: what is generated, or given where an operator is used.";
+    case "shared":
+      return "A `param` or `frozen` of an interface can be shared by all its sites; everything else belongs to one place.";
     case "param":
     case "frozen":
       return "Layouts only move numbers; weights belong in modules, interfaces and models.";

@@ -68,7 +68,7 @@ const softplus: Build = (builder, x) => {
 };
 
 /** The larger or smaller of two, elementwise; of two numbers, or of a list of numbers, at compile time. */
-export function extremum(given: Arguments, a: string, b: string, largest: boolean): Value {
+function extremum(given: Arguments, a: string, b: string, largest: boolean): Value {
   const left = given.value(a);
   const right = given.value(b);
   if ((left.kind === "int" || left.kind === "float") && (right.kind === "int" || right.kind === "float")) {

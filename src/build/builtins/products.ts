@@ -11,11 +11,14 @@ import type { TensorValue } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
 const einsum: Builtin = {
-  parameters: ["a", "b", "pattern?"],
+  parameters: ["a", "b?", "pattern?"],
   run: (given) => {
-    const single = !given.has("pattern");
-    const text = given.text(single ? "b" : "pattern");
-    const span = given.spanOf(single ? "b" : "pattern");
+    const single = !given.has("b") || !given.has("pattern");
+    const name = given.has("pattern") ? "pattern" : "b";
+    if (!given.has(name))
+      return fail(given.context, messages.missingArgument, given.span, { callee: given.name, name: "pattern" });
+    const text = given.text(name);
+    const span = given.spanOf(name);
     const operands = single ? [given.floats("a")] : [given.floats("a"), given.floats("b")];
     const pattern = parsePattern(given.context, text, span);
     const refuse = (reason: string): never => fail(given.context, messages.badPattern, span, { pattern: text, reason });

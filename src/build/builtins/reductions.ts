@@ -8,7 +8,6 @@ import * as operations from "../../primitives/operations.js";
 import { fail } from "../context.js";
 import { float, int, type TensorValue, type Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
-import { extremum } from "./elementwise.js";
 
 type Reduce = (builder: GraphBuilder, x: ValueId, axes: readonly number[]) => ValueId;
 
@@ -23,15 +22,20 @@ function axesOf(given: Arguments, tensor: TensorValue): number[] {
 const keeping = (shape: Shape, axes: readonly number[]): Shape =>
   shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
 
-function reduction(reduce: Reduce, reduceNumbers?: (given: Arguments) => Value | undefined): Builtin {
+/** With `several`, any number of compile-time numbers may stand one after the other. */
+function reduction(reduce: Reduce, reduceNumbers?: (given: Arguments) => Value | undefined, several = false): Builtin {
   return {
-    parameters: ["x", "axis?", "keep?"],
+    parameters: ["x", "axis?", "keep?", ...(several ? ["more*"] : [])],
     run: (given) => {
       if (given.value("x").kind !== "tensor") {
         const value = reduceNumbers?.(given);
         if (value) return value;
       }
       const x = given.tensor("x");
+      if (given.rest.length > 0) {
+        const values = { callee: given.name, count: 3, given: 3 + given.rest.length };
+        return fail(given.context, messages.tooManyArguments, given.rest[0]!.span, values);
+      }
       if (x.dtype === "bool") return given.refuse("x", "a tensor of numbers; float(x) makes one");
       const axes = axesOf(given, x);
       const keep = given.flag("keep", false);
@@ -43,19 +47,24 @@ function reduction(reduce: Reduce, reduceNumbers?: (given: Arguments) => Value |
   };
 }
 
+/** The numbers of a list, or those given one after the other. */
 function numbersOf(given: Arguments): { readonly values: readonly number[]; readonly whole: boolean } | undefined {
-  const list = given.value("x");
-  if (list.kind !== "list" && list.kind !== "tuple") return undefined;
+  const first = given.value("x");
+  const isList = first.kind === "list" || first.kind === "tuple";
+  const further = ["axis", "keep"].filter((name) => given.has(name)).map((name) => given.value(name));
+  if (isList && further.length > 0) return undefined;
+  const items = isList ? first.items : [first, ...further, ...given.rest.map(({ value }) => value)];
   const values: number[] = [];
-  for (const item of list.items) {
+  for (const item of items) {
     if (item.kind !== "int" && item.kind !== "float") return undefined;
     values.push(item.value);
   }
-  return { values, whole: list.items.every(({ kind }) => kind === "int") };
+  return { values, whole: items.every(({ kind }) => kind === "int") };
 }
 
 function sumNumbers(given: Arguments): Value | undefined {
-  const list = numbersOf(given);
+  const { kind } = given.value("x");
+  const list = kind === "list" || kind === "tuple" ? numbersOf(given) : undefined;
   if (!list) return undefined;
   const total = list.values.reduce((sum, value) => sum + value, 0);
   return list.whole ? int(total) : float(total);
@@ -64,7 +73,6 @@ function sumNumbers(given: Arguments): Value | undefined {
 const extremeNumber =
   (largest: boolean) =>
   (given: Arguments): Value | undefined => {
-    if (given.has("axis")) return extremum(given, "x", "axis", largest);
     const list = numbersOf(given);
     if (!list) return undefined;
     if (list.values.length === 0) return fail(given.context, messages.emptyReduction, given.span, { name: given.name });
@@ -116,8 +124,8 @@ export const reductionBuiltins: Readonly<Record<string, Builtin>> = {
       return operations.reduceMean(builder, operations.cast(builder, x, "f32"), axes);
     return operations.reduceMean(builder, x, axes);
   }),
-  max: reduction(operations.reduceMax, extremeNumber(true)),
-  min: reduction(operations.reduceMin, extremeNumber(false)),
+  max: reduction(operations.reduceMax, extremeNumber(true), true),
+  min: reduction(operations.reduceMin, extremeNumber(false), true),
   argmax: {
     parameters: ["x", "axis?"],
     run: (given) => {

@@ -12,9 +12,11 @@ function itemsOf(given: Arguments, value: Value): readonly Value[] {
 }
 
 const range: Builtin = {
-  parameters: ["start", "stop?", "step?"],
+  parameters: ["start?", "stop?", "step?"],
   run: (given) => {
-    const [start, stop] = given.has("stop") ? [given.int("start"), given.int("stop")] : [0, given.int("start")];
+    if (!given.has("start") && !given.has("stop"))
+      return fail(given.context, messages.missingArgument, given.span, { callee: given.name, name: "stop" });
+    const [start, stop] = given.has("stop") ? [given.int("start", 0), given.int("stop")] : [0, given.int("start")];
     const step = given.int("step", 1);
     if (step === 0) return given.refuse("step", "a step other than 0");
     const items: Value[] = [];
