@@ -6,6 +6,7 @@ import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";
 import { type BuildOptions, type BuiltModel, buildModel, checkEntryPoints } from "../../src/build/build.js";
 import { type Evaluate, examineStarts, startErrors } from "../../src/build/zero-start.js";
+import { verify } from "../../src/graph/verify.js";
 
 /** A host of files in memory, with the real standard library. */
 export function textHost(files: Readonly<Record<string, string>>) {
@@ -69,6 +70,7 @@ export function run(
   stored: Readonly<Record<string, Numbers>> = {},
 ): Record<string, number[]> {
   const { graph } = model.entryPoint(entry);
+  verify(graph);
   const results = evaluate(graph, environmentOf({ inputs: numbered(inputs), stored: numbered(stored), instance: 0 }));
   return Object.fromEntries([...results].map(([name, tensor]) => [name, [...tensor.data]]));
 }
