@@ -5,6 +5,7 @@ import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import { diagnose } from "../../dsl/diagnostics/registry.js";
 import type { Declaration, ModelDeclaration, StaticParameter } from "../../dsl/syntax/tree.js";
+import { isFloat } from "../graph/dtype.js";
 import { type Context, fail, Reports } from "./context.js";
 import { isEntryPoint, traceEntryPoint } from "./entry-point.js";
 import { evaluate } from "./evaluate.js";
@@ -188,7 +189,8 @@ function parameterSpecs(context: Context, instance: Instance): ParameterSpec[] {
   const ofInterfaces = context.adaptations.flatMap(({ weights }) => weights);
   return [...storedWeights(instance), ...ofInterfaces]
     .map(({ path, dtype, shape, initializer, declaration }): ParameterSpec => {
-      const storage = declaration.storage === "frozen" ? "frozen" : "param";
+      // Ints and truth values have no gradient, so nothing can train them.
+      const storage = declaration.storage === "frozen" || !isFloat(dtype) ? "frozen" : "param";
       return { path, dtype, shape, initializer, storage, span: declaration.span };
     })
     .sort((a, b) => byPath(a.path, b.path));

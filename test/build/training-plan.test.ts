@@ -101,6 +101,24 @@ describe("the training plan", () => {
     });
   });
 
+  it("never trains ints and truth values", async () => {
+    const text = (update: string) => `model M() {
+  param table: int[2] = [1, 2]
+  param gain: [2] = ones()
+  fn loss(x: [2]) -> [] { sum(x * gain * float(table)) }
+  train only on loss { update: [${update}], optimizer: sgd(0.1) }
+}`;
+    const { parameters } = await build(text("gain"));
+    assert.deepEqual(
+      parameters.map(({ path, storage }) => [path, storage]),
+      [
+        ["gain", "param"],
+        ["table", "frozen"],
+      ],
+    );
+    await assert.rejects(build(text("table")), /nothing below `table` is trained/);
+  });
+
   it("counts as entry points only functions of tensors", async () => {
     assert.deepEqual((await model("")).entryPoints, ["loss", "base"]);
   });
