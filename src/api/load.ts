@@ -24,10 +24,12 @@ export interface Compiled {
 
 /**
  * Reads a `.weft` file and everything it imports, checks it, and builds one of its models.
- * Throws WeftError with all messages when something is wrong; `render` shows them with the lines they speak of (`SourcesError.sources`).
+ * Rejects with the host's Error when the file cannot be read, and throws WeftError with all messages when something is wrong; `render` shows them with the lines they speak of (`SourcesError.sources`).
  */
 export async function compile(path: string, options: CompileOptions = {}): Promise<Compiled> {
   const host = options.host ?? nodeHost();
+  // A file that cannot be read is no mistake in a program: the host says why, in words.
+  await host.readText(path);
   const { program, diagnostics, sources } = await check(path, host);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (!program || errors.length > 0) throw new SourcesError(diagnostics, sources);

@@ -14,19 +14,25 @@ export function programFor(
   entry: string,
   options: CompileOptions,
 ): Program {
-  const { purpose, batch, target, sharedInputs } = options;
-  const key = digestText(
-    JSON.stringify([
-      compilerVersion,
-      [...sources],
-      model.name,
-      model.settings,
-      entry,
-      purpose,
-      batch,
-      target,
-      [...(sharedInputs ?? [])],
-    ]),
-  );
-  return generateProgram(lower(model, entry, options), key);
+  return generateProgram(lower(model, entry, options), digestText(programKey(model, sources, entry, options)));
+}
+
+/** All that decides what a program is, for this compiler. */
+export function programKey(
+  model: Model,
+  sources: ReadonlyMap<string, string>,
+  entry: string,
+  { purpose, batch, target, sharedInputs }: CompileOptions,
+): string {
+  return JSON.stringify([
+    compilerVersion,
+    [...sources],
+    model.name,
+    model.settings,
+    entry,
+    purpose,
+    batch,
+    target,
+    [...(sharedInputs ?? [])],
+  ]);
 }

@@ -5,7 +5,7 @@ import { elementCount, formatShape, type Shape, sameShape } from "../graph/shape
 import type { OpenDevice } from "./devices.js";
 import type { Compiled } from "./load.js";
 import { compareNames } from "./names.js";
-import { programFor } from "./programs.js";
+import { cachedProgram } from "./program-cache.js";
 
 export interface RunRequest {
   readonly entry: string;
@@ -41,7 +41,7 @@ export async function runEntry(
   const cotangents = cotangentInputs(entry, request, size, batch !== undefined);
   const withRespectTo = gradientNames(entry, request.gradients ?? [], read);
   const purpose: Purpose = withRespectTo.length === 0 ? { kind: "forward" } : { kind: "gradients", withRespectTo };
-  const program = programFor(model, compiled.sources, entry.name, {
+  const program = await cachedProgram(model, compiled.sources, entry.name, {
     purpose,
     batch: size,
     target,

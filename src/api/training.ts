@@ -8,18 +8,18 @@ import { updatedPaths } from "../compile.js";
 import { optimizerStates } from "../optimizers/states.js";
 import type { OpenDevice } from "./devices.js";
 import type { Compiled } from "./load.js";
-import { programFor } from "./programs.js";
+import { cachedProgram } from "./program-cache.js";
 
 /** What training needs of the compiler and of one device, for one model. */
 export function trainingPrograms(compiled: Compiled, { device, target }: OpenDevice): TrainingPrograms {
   const { model, sources } = compiled;
   const layout = parameterLayout(model.parameters);
-  const known = new Map<string, Program>();
-  const load = (entry: string, purpose: Purpose, batch: number): Promise<Executable> => {
+  const known = new Map<string, Promise<Program>>();
+  const load = async (entry: string, purpose: Purpose, batch: number): Promise<Executable> => {
     const key = JSON.stringify([entry, purpose, batch]);
-    const program = known.get(key) ?? programFor(model, sources, entry, { purpose, batch, target });
+    const program = known.get(key) ?? cachedProgram(model, sources, entry, { purpose, batch, target });
     known.set(key, program);
-    return device.load(program);
+    return device.load(await program);
   };
   return {
     layout,

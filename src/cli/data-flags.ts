@@ -13,14 +13,20 @@ export interface DataFlags {
 
 export function withDataFlags<T>(parser: Argv<T>): Argv<T & DataFlags> {
   return parser
-    .option("data", { type: "string", describe: "Folder handed to the data binding, e.g. one of pictures" })
+    .option("data", {
+      type: "string",
+      requiresArg: true,
+      describe: "Folder handed to the data binding, e.g. one of pictures",
+    })
     .option("data-module", {
       type: "string",
+      requiresArg: true,
       describe: "Data binding: a module that exports `sources`; FILE.data.js beside the .weft file unless given",
     })
     .option("table", {
       type: "string",
       array: true,
+      requiresArg: true,
       default: [] as string[],
       describe: "NAME=FILE.safetensors: a data source whose columns are the file's tensors",
     });

@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, join, normalize } from "node:path";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import type { Host } from "../../dsl/host.js";
+import { isAlive, isCode } from "./processes.js";
 
 /** Files being written end so until they are whole; a crash may leave one behind. */
 const partialSuffix = ".partial";
@@ -82,9 +83,11 @@ export function nodeHost(): Host {
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
-  const file = await open(path, "r");
+  const file = await openNamed(path);
   try {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    if (found.isDirectory()) throw new Error(`${path} is a folder, not a file`);
+    const { size } = found;
     const bytes = new Uint8Array(size);
     let filled = 0;
     while (filled < size) {
@@ -95,6 +98,17 @@ async function readBytes(path: string): Promise<Uint8Array> {
     return filled === size ? bytes : bytes.subarray(0, filled);
   } finally {
     await file.close();
+  }
+}
+
+/** Opens a file for reading, with errors in words. */
+async function openNamed(path: string): Promise<Awaited<ReturnType<typeof open>>> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (isCode(error, "ENOENT", "ENOTDIR")) throw new Error(`there is no file ${path}`, { cause: error });
+    if (isCode(error, "EACCES")) throw new Error(`${path} may not be read: permission denied`, { cause: error });
+    throw error;
   }
 }
 
@@ -127,17 +141,4 @@ async function removeAbandoned(folder: string): Promise<void> {
 
 function isPartial(name: string): boolean {
   return name.startsWith(".") && name.endsWith(partialSuffix);
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return !isCode(error, "ESRCH");
-  }
-}
-
-function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? "");
 }

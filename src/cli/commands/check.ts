@@ -3,16 +3,13 @@ import { render } from "../../../dsl/diagnostics/render.js";
 import { environmentOf } from "../../../runtime/reference/environment.js";
 import { evaluate } from "../../../runtime/reference/interpreter.js";
 import { textTable } from "../../../runtime/report/page.js";
-import { compile, SourcesError } from "../../api/load.js";
+import { SourcesError } from "../../api/load.js";
 import { checkEntryPoints } from "../../build/build.js";
 import { type AdaptationDescription, describeModel, type ModelDescription } from "../../build/describe.js";
 import { examineStarts, startErrors, type ZeroStartReport } from "../../build/zero-start.js";
-import { parseSettings } from "../settings.js";
+import { compileNamed, type ModelFlags, wholeNumber, withModelFlags } from "../model-flags.js";
 
-interface Options {
-  file: string;
-  model: string | undefined;
-  set: string[];
+interface Options extends ModelFlags {
   depth: number;
   json: boolean;
 }
@@ -21,22 +18,18 @@ export const checkCommand: CommandModule<object, Options> = {
   command: "check <file>",
   describe: "Check a file; show shapes, parameters, token grids and zero start",
   builder: (parser) =>
-    parser
-      .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
-      .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", {
-        type: "string",
-        array: true,
-        default: [] as string[],
-        describe: "NAME=VALUE of a model parameter",
+    withModelFlags(parser)
+      .option("depth", {
+        type: "number",
+        default: 2,
+        requiresArg: true,
+        describe: "Levels of modules to list",
+        coerce: wholeNumber("depth", 0),
       })
-      .option("depth", { type: "number", default: 2, describe: "Levels of modules to list" })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }),
-  async handler({ file, model: name, set, depth, json }) {
-    const { model, sources, warnings } = await compile(file, {
-      ...(name === undefined ? {} : { model: name }),
-      settings: parseSettings(set),
-    });
+      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }) as never,
+  async handler(options) {
+    const { depth, json } = options;
+    const { model, sources, warnings } = await compileNamed(options);
     const errors = checkEntryPoints(model);
     if (errors.length > 0) throw new SourcesError(errors, sources);
     const starts = examineStarts(model, (graph, leaves) => {

@@ -1,23 +1,21 @@
 import type { CommandModule } from "yargs";
 import { runEvaluation } from "../../../runtime/training/train.js";
-import { type DeviceKind, deviceKinds, openDevice } from "../../api/devices.js";
-import { compile } from "../../api/load.js";
 import { trainingPrograms } from "../../api/training.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
+import { CommandError, exitCodes } from "../exit-codes.js";
 import { nodeHost } from "../host.js";
-import { parseSettings } from "../settings.js";
-import { outsideWeights, runFolder } from "./train.js";
+import {
+  compileNamed,
+  type DeviceFlags,
+  type ModelFlags,
+  openNamed,
+  withDeviceFlags,
+  withModelFlags,
+} from "../model-flags.js";
+import { ofFinishedRun, outsideWeights, type RunFlags, runFolder, withRunFlags } from "../run-flags.js";
 
-interface Options extends DataFlags {
-  file: string;
+interface Options extends ModelFlags, RunFlags, DataFlags, DeviceFlags {
   evaluation: string;
-  model: string | undefined;
-  set: string[];
-  seed: number;
-  run: string | undefined;
-  params: string | undefined;
-  device: DeviceKind | undefined;
-  threads: number | undefined;
   json: boolean;
 }
 
@@ -25,44 +23,33 @@ export const evalCommand: CommandModule<object, Options> = {
   command: "eval <file> <evaluation>",
   describe: "Run an `evaluate` block on what its stage left",
   builder: (parser) =>
-    withDataFlags(
-      parser
-        .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
-        .positional("evaluation", { type: "string", demandOption: true, describe: "Name of an `evaluate` block" }),
-    )
-      .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", {
-        type: "string",
-        array: true,
-        default: [] as string[],
-        describe: "NAME=VALUE of a model parameter",
-      })
-      .option("seed", { type: "number", default: 0, describe: "The seed of the training run" })
-      .option("run", { type: "string", describe: "Folder of the training run (default runs/FILE)" })
-      .option("params", {
-        type: "string",
-        describe: "The weights that the training run started from, when it had --params",
-      })
-      .option("device", { choices: deviceKinds, describe: "Where it runs" })
-      .option("threads", { type: "number", describe: "Threads of the CPU device" })
-      .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }) as never,
+    withDeviceFlags(
+      withRunFlags(withDataFlags(withModelFlags(parser)), ofFinishedRun)
+        .positional("evaluation", { type: "string", demandOption: true, describe: "Name of an `evaluate` block" })
+        .option("json", { type: "boolean", default: false, describe: "Print one JSON object" }),
+    ) as never,
   async handler(options) {
     const host = nodeHost();
-    const compiled = await compile(options.file, {
-      ...(options.model === undefined ? {} : { model: options.model }),
-      settings: parseSettings(options.set),
-    });
-    const open = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+    const compiled = await compileNamed(options);
+    const { model } = compiled;
+    if (!model.evaluations.some(({ name }) => name === options.evaluation)) {
+      throw new CommandError(
+        `model ${model.name} has no evaluation "${options.evaluation}"; it has ${model.evaluations.map(({ name }) => name).join(", ") || "none"}`,
+        exitCodes.usage,
+      );
+    }
+    const data = await dataSources(options.file, options, host);
+    const open = await openNamed(options);
     try {
       const values = await runEvaluation(
         {
-          model: compiled.model,
+          model,
           seed: options.seed,
-          folder: runFolder(options.file, options.run),
+          folder: runFolder(options.file, options),
           host,
           programs: trainingPrograms(compiled, open),
-          data: await dataSources(options.file, options, host),
-          ...(await outsideWeights(options.params, host)),
+          data,
+          ...(await outsideWeights(options, host)),
         },
         options.evaluation,
       );

@@ -1,20 +1,15 @@
-import { writeFileSync } from "node:fs";
 import type { CommandModule } from "yargs";
 import { targetOf } from "../../api/devices.js";
-import { compile } from "../../api/load.js";
 import { lower, type PassName, type Purpose } from "../../compile.js";
 import type { Graph } from "../../graph/graph.js";
 import { printGraph } from "../../graph/text.js";
 import { printKernels } from "../../kernels/print.js";
-import { CommandError, exitCodes } from "../exit-codes.js";
-import { drawGraph, drawKernels } from "../graph-picture.js";
-import { parseSettings } from "../settings.js";
+import type { KernelList } from "../../kernels/record.js";
+import { nodeHost } from "../host.js";
+import { compileNamed, type ModelFlags, requireEntryPoint, wholeNumber, withModelFlags } from "../model-flags.js";
 
-interface Options {
-  file: string;
+interface Options extends ModelFlags {
   fn: string;
-  model: string | undefined;
-  set: string[];
   after: PassName | "fused";
   format: "text" | "svg" | "html";
   batch: number;
@@ -26,16 +21,8 @@ export const graphCommand: CommandModule<object, Options> = {
   command: "graph <file> <fn>",
   describe: "Show the dataflow graph of an entry point after a pass",
   builder: (parser) =>
-    parser
-      .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
+    withModelFlags(parser)
       .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" })
-      .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", {
-        type: "string",
-        array: true,
-        default: [] as string[],
-        describe: "NAME=VALUE of a model parameter",
-      })
       .option("after", {
         choices: ["traced", "batched", "differentiated", "optimised", "fused"] as const,
         default: "traced" as const,
@@ -46,24 +33,23 @@ export const graphCommand: CommandModule<object, Options> = {
         default: "text" as const,
         describe: "How it is shown",
       })
-      .option("batch", { type: "number", default: 2, describe: "Instances" })
+      .option("batch", {
+        type: "number",
+        default: 2,
+        requiresArg: true,
+        describe: "Instances",
+        coerce: wholeNumber("batch", 1),
+      })
       .option("gradients", {
         type: "boolean",
         default: false,
         describe: "With the gradients of all trained tensors (always so after differentiated)",
       })
-      .option("out", { type: "string", describe: "Write to this file instead of stdout" }),
-  async handler({ file, fn, model: name, set, after, format, batch, gradients, out }) {
-    const { model } = await compile(file, {
-      ...(name === undefined ? {} : { model: name }),
-      settings: parseSettings(set),
-    });
-    if (!model.entryPoints.includes(fn)) {
-      throw new CommandError(
-        `model ${model.name} has no entry point "${fn}"; it has ${model.entryPoints.join(", ")}`,
-        exitCodes.usage,
-      );
-    }
+      .option("out", { type: "string", requiresArg: true, describe: "Write to this file instead of stdout" }) as never,
+  async handler(options) {
+    const { fn, after, format, batch, gradients, out } = options;
+    const { model } = await compileNamed(options);
+    requireEntryPoint(model, fn);
     const graphs = new Map<string, Graph>();
     const purpose: Purpose =
       gradients || after === "differentiated"
@@ -75,19 +61,18 @@ export const graphCommand: CommandModule<object, Options> = {
       target: targetOf("cpu"),
       observe: (pass, graph) => void graphs.set(pass, graph),
     });
-    const list = lowered.lists[0]!;
-    const text =
-      format === "text"
-        ? after === "fused"
-          ? printKernels(list)
-          : printGraph(graphs.get(after)!)
-        : after === "fused"
-          ? await drawKernels(list, format)
-          : await drawGraph(graphs.get(after)!, format);
+    const text = await shown(after === "fused" ? lowered.lists[0]! : graphs.get(after)!, format);
     if (out === undefined) process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-    else writeFileSync(out, text);
+    else await nodeHost().writeBytes(out, new TextEncoder().encode(text));
   },
 };
+
+async function shown(what: Graph | KernelList, format: Options["format"]): Promise<string> {
+  if (format === "text") return "kernels" in what ? printKernels(what) : printGraph(what);
+  // Graphviz takes a while to load; only pictures wait for it.
+  const { drawGraph, drawKernels } = await import("../graph-picture.js");
+  return "kernels" in what ? drawKernels(what, format) : drawGraph(what, format);
+}
 
 function trainedLeaves(graph: Graph): string[] {
   return graph.nodes.flatMap((node) =>

@@ -1,83 +1,86 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
-import { encodePng } from "../../../runtime/report/contact-sheet.js";
 import { readSafetensors, writeSafetensors } from "../../../runtime/tensors/safetensors.js";
 import type { Tensor } from "../../../runtime/tensors/tensor.js";
 import { bindData } from "../../../runtime/training/binding.js";
 import { loadStage } from "../../../runtime/training/train.js";
-import { type DeviceKind, deviceKinds, openDevice } from "../../api/devices.js";
-import { compile } from "../../api/load.js";
 import { trainingPrograms } from "../../api/training.js";
 import { elementCount } from "../../graph/shape.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { nodeHost } from "../host.js";
-import { parseSettings } from "../settings.js";
-import { outsideWeights, runFolder } from "./train.js";
+import {
+  compileNamed,
+  type DeviceFlags,
+  largestSeed,
+  type ModelFlags,
+  openNamed,
+  requireEntryPoint,
+  wholeNumber,
+  withDeviceFlags,
+  withModelFlags,
+} from "../model-flags.js";
+import { ofFinishedRun, outsideWeights, type RunFlags, runFolder, withRunFlags } from "../run-flags.js";
 
-interface Options extends DataFlags {
-  file: string;
+interface Options extends ModelFlags, RunFlags, DataFlags, DeviceFlags {
   fn: string;
-  model: string | undefined;
-  set: string[];
-  seed: number;
   "draw-seed": number;
-  run: string | undefined;
-  params: string | undefined;
   after: string | undefined;
   from: string;
   rows: string;
   shared: string | undefined;
   out: string;
   png: string | undefined;
-  device: DeviceKind | undefined;
-  threads: number | undefined;
 }
 
 export const sampleCommand: CommandModule<object, Options> = {
   command: "sample <file> <fn>",
   describe: "Run an entry point on rows of data, with the weights a stage left",
   builder: (parser) =>
-    withDataFlags(
-      parser
-        .positional("file", { type: "string", demandOption: true, describe: "The .weft file" })
-        .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" }),
-    )
-      .option("model", { type: "string", describe: "Which model, when the file has several" })
-      .option("set", {
-        type: "string",
-        array: true,
-        default: [] as string[],
-        describe: "NAME=VALUE of a model parameter",
-      })
-      .option("seed", { type: "number", default: 0, describe: "The seed of the training run" })
-      .option("draw-seed", { type: "number", default: 0, describe: "Seed of the entry point's random draws" })
-      .option("run", { type: "string", describe: "Folder of the training run (default runs/FILE)" })
-      .option("after", { type: "string", describe: "The stage whose weights are used (default: initial weights)" })
-      .option("from", { type: "string", demandOption: true, describe: "Name of the data source" })
-      .option("rows", { type: "string", default: "0-7", describe: "Rows of the source, e.g. 0-7,12" })
-      .option("shared", { type: "string", describe: "Safetensors file with the arguments marked `shared`" })
-      .option("out", { type: "string", demandOption: true, describe: "Safetensors file for the outputs" })
-      .option("png", { type: "string", describe: "Folder for pictures, when the output is [3, side, side] in [-1, 1]" })
-      .option("params", {
-        type: "string",
-        describe: "The weights that the training run started from, when it had --params",
-      })
-      .option("device", { choices: deviceKinds, describe: "Where it runs" })
-      .option("threads", { type: "number", describe: "Threads of the CPU device" }) as never,
+    withDeviceFlags(
+      withRunFlags(withDataFlags(withModelFlags(parser)), ofFinishedRun)
+        .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" })
+        .option("draw-seed", {
+          type: "number",
+          default: 0,
+          requiresArg: true,
+          describe: "Seed of the entry point's random draws",
+          coerce: wholeNumber("draw-seed", 0, largestSeed),
+        })
+        .option("after", {
+          type: "string",
+          requiresArg: true,
+          describe: "The stage whose weights are used (default: initial weights)",
+        })
+        .option("from", { type: "string", requiresArg: true, demandOption: true, describe: "Name of the data source" })
+        .option("rows", {
+          type: "string",
+          requiresArg: true,
+          default: "0-7",
+          describe: "Rows of the source, e.g. 0-7,12",
+        })
+        .option("shared", {
+          type: "string",
+          requiresArg: true,
+          describe: "Safetensors file with the arguments marked `shared`",
+        })
+        .option("out", {
+          type: "string",
+          requiresArg: true,
+          demandOption: true,
+          describe: "Safetensors file for the outputs",
+        })
+        .option("png", {
+          type: "string",
+          requiresArg: true,
+          describe: "Folder for pictures, when the output is [3, side, side] in [-1, 1]",
+        }),
+    ) as never,
   async handler(options) {
     const host = nodeHost();
-    const compiled = await compile(options.file, {
-      ...(options.model === undefined ? {} : { model: options.model }),
-      settings: parseSettings(options.set),
-    });
+    const compiled = await compileNamed(options);
     const { model } = compiled;
-    if (!model.entryPoints.includes(options.fn)) {
-      throw new CommandError(
-        `model ${model.name} has no entry point "${options.fn}"; it has ${model.entryPoints.join(", ")}`,
-        exitCodes.usage,
-      );
-    }
+    requireEntryPoint(model, options.fn);
     const data = await dataSources(options.file, options, host);
     const source = data.find(({ name }) => name === options.from);
     if (!source)
@@ -89,7 +92,7 @@ export const sampleCommand: CommandModule<object, Options> = {
     const given =
       options.shared === undefined ? {} : sharedArguments(await host.readBytes(options.shared), options.shared);
 
-    const open = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+    const open = await openNamed(options);
     try {
       const programs = trainingPrograms(compiled, open);
       const set = await programs.parameters();
@@ -97,11 +100,11 @@ export const sampleCommand: CommandModule<object, Options> = {
         {
           model,
           seed: options.seed,
-          folder: runFolder(options.file, options.run),
+          folder: runFolder(options.file, options),
           host,
           programs,
           data,
-          ...(await outsideWeights(options.params, host)),
+          ...(await outsideWeights(options, host)),
         },
         options.after,
         set,
@@ -161,6 +164,8 @@ async function writePictures(
   rows: readonly number[],
   write: (path: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
+  // The picture library takes a while to load; only pictures wait for it.
+  const { encodePng } = await import("../../../runtime/report/contact-sheet.js");
   for (const [name, { shape, data }] of tensors) {
     const [, channels, height, width] = shape;
     if (shape.length !== 4 || channels !== 3 || height !== width)
