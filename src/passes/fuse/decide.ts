@@ -92,8 +92,11 @@ function decide(deciding: Deciding, node: Node, clusters: number, spare: ValueId
       storeUsed(deciding, node);
       return;
     case "reduction":
-    case "assembly":
       for (const input of node.inputs) need(deciding, input, owner!.id);
+      storeUsed(deciding, node);
+      return;
+    case "assembly":
+      // Its pieces have their places, or kernels that copy them.
       storeUsed(deciding, node);
       return;
     case "view":

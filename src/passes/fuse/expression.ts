@@ -214,11 +214,13 @@ export class Expression {
       case "reduce_sum":
       case "reduce_max":
       case "reduce_min":
-        // Over axes of size 1 only.
+        // Over axes of size 1 only, or over nothing.
+        if (facts.roles[value] === "generated") return program.constant(0, dtype);
         return this.#reshape(node, value, map, bounds);
       case "argmax":
         return program.constant(0, "i32");
       case "contraction": {
+        if (facts.roles[value] === "generated") return program.constant(0, dtype);
         // Nothing is reduced: a product of two views.
         const labels = foldLabels(node, facts.graph);
         const at = new Map(keptLabels(node, facts.graph).map((label, axis) => [label, map[axis]!]));

@@ -6,7 +6,7 @@ import { elementCount, type Shape, type TensorType } from "../../graph/shape.js"
 
 /**
  * How fusion treats a node:
- * leaf: a buffer that comes from outside; generated: computed from coordinates or scalars, no tensor operand; view: other coordinates of
+ * leaf: a buffer that comes from outside; generated: computed from coordinates, or a sum over nothing, no operand is read; view: other coordinates of
  * its one operand; elementwise: one number of each operand per number of the result; gather: an elementwise read at a computed index;
  * reduction, contraction, attention, scatter: the roots of kernels; assembly: put together from pieces that others write.
  */
@@ -92,12 +92,14 @@ function roleOf(node: Node, graph: Graph): Role {
     case "reduce_min":
     case "argmax": {
       const folded = reduceSpace(node, graph).filter(({ reduced }) => reduced);
+      if (folded.some(({ size }) => size === 0)) return "generated";
       if (folded.some(({ size }) => size !== 1)) return "reduction";
       return node.primitive === "argmax" ? "generated" : "view";
     }
     case "contraction": {
       const { lhs, rhs } = node.attributes;
       const space = reduceSpace(node, graph);
+      if (space.some(({ reduced, size }) => reduced && size === 0)) return "generated";
       if (space.every(({ reduced, size }) => !reduced || size === 1)) return "elementwise";
       const inBoth = (label: number) => lhs.includes(label) && rhs.includes(label);
       return space.every(({ label, size }) => size === 1 || inBoth(label)) ? "reduction" : "contraction";
