@@ -52,7 +52,8 @@ interface Elements {
  * floats that f32 would round, 64-bit integers outside i32, booleans that are neither 0 nor 1. The arrays are fresh.
  */
 export function decodeElements(dtype: FileDtype, bytes: Uint8Array): Elements {
-  const copy = bytes.slice().buffer;
+  // Not `bytes.slice()`: of a Node Buffer that is a view, and its buffer a whole pool.
+  const copy = new Uint8Array(bytes).buffer;
   switch (dtype) {
     case "F32":
       return { dtype: "f32", data: new Float32Array(copy) };

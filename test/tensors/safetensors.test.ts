@@ -119,6 +119,12 @@ describe("safetensors files", () => {
     assert.equal(read.digest(), read.metadata.digest);
   });
 
+  it("are read from a Node Buffer, which is a view of a pool", () => {
+    const numbers = tensor("f32", [3], Float32Array.of(1, 2, 3));
+    const file = readSafetensors(Buffer.from(writeSafetensors(new Map([["a", numbers]]))), "a.safetensors");
+    assert.deepEqual(file.tensor("a"), numbers);
+  });
+
   it("notice by their digest every byte that changed", () => {
     fc.assert(
       fc.property(
