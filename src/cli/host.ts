@@ -101,13 +101,14 @@ async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Opens a file for reading, with errors in words. */
+/** Opens a file for reading, with errors in words; they keep the system's code. */
 async function openNamed(path: string): Promise<Awaited<ReturnType<typeof open>>> {
   try {
     return await open(path, "r");
   } catch (error) {
-    if (isCode(error, "ENOENT", "ENOTDIR")) throw new Error(`there is no file ${path}`, { cause: error });
-    if (isCode(error, "EACCES")) throw new Error(`${path} may not be read: permission denied`, { cause: error });
+    const { code } = error as NodeJS.ErrnoException;
+    if (isCode(error, "ENOENT", "ENOTDIR")) throw Object.assign(new Error(`there is no file ${path}`), { code });
+    if (isCode(error, "EACCES")) throw Object.assign(new Error(`${path} may not be read: permission denied`), { code });
     throw error;
   }
 }

@@ -30,6 +30,9 @@ interface Options extends ModelFlags, DeviceFlags {
   seed: number;
 }
 
+/** Names of the inputs' file that start so are no arguments, but what gradients are taken of. */
+const cotangentPrefix = "cotangent.";
+
 export const runCommand: CommandModule<object, Options> = {
   command: "run <file> <fn>",
   describe: "Run an entry point on given tensors",
@@ -63,7 +66,8 @@ export const runCommand: CommandModule<object, Options> = {
         .option("cotangent", {
           type: "string",
           requiresArg: true,
-          describe: "Safetensors file with the cotangent of each output by its name",
+          describe:
+            "Safetensors file with the cotangent of each output by its name; or they stand beside the inputs as cotangent.NAME",
         })
         .option("rename", {
           type: "string",
@@ -98,8 +102,10 @@ export const runCommand: CommandModule<object, Options> = {
     const parameters = new Map(
       [...(await read(options.params))].map(([name, tensor]) => [rename(name, pairs), tensor]),
     );
-    const inputs = await read(options.inputs);
-    const cotangents = await read(options.cotangent);
+    const given = await read(options.inputs);
+    const besides = [...given].filter(([name]) => name.startsWith(cotangentPrefix));
+    const inputs = new Map([...given].filter(([name]) => !name.startsWith(cotangentPrefix)));
+    const cotangents = options.cotangent === undefined ? new Map(besides) : await read(options.cotangent);
     const open = await openNamed(options);
     let outputs: Map<string, Tensor>;
     try {
