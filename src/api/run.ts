@@ -1,4 +1,4 @@
-import { allocate, type Tensor } from "../../runtime/tensors/tensor.js";
+import { allocate, holds, type StoredDtype, type Tensor } from "../../runtime/tensors/tensor.js";
 import type { EntryPoint, InputSpec } from "../build/model.js";
 import type { Purpose } from "../compile.js";
 import { elementCount, formatShape, type Shape, sameShape } from "../graph/shape.js";
@@ -36,10 +36,11 @@ export async function runEntry(
     [...request.parameters.keys()].filter((path) => read.has(path) || !isModelPath(model.parameters, path)),
   );
 
+  for (const [path, place] of read) checkParameter(path, request.parameters.get(path)!, place);
   const { inputs, batch, shared } = matchInputs(entry, request.inputs);
   const size = batch ?? 1;
-  const cotangents = cotangentInputs(entry, request, size, batch !== undefined);
   const withRespectTo = gradientNames(entry, request.gradients ?? [], read);
+  const cotangents = cotangentInputs(entry, request, size, batch !== undefined);
   const purpose: Purpose = withRespectTo.length === 0 ? { kind: "forward" } : { kind: "gradients", withRespectTo };
   const program = await cachedProgram(model, compiled.sources, entry.name, {
     purpose,
@@ -51,14 +52,7 @@ export async function runEntry(
   const executable = await device.load(program);
   const set = await device.parameters(program.parameters);
   try {
-    for (const [path, shape] of read) {
-      const given = request.parameters.get(path)!;
-      if (!sameShape(given.shape, shape))
-        throw new Error(
-          `parameter ${path} has shape ${formatShape(given.shape)}, but the model has ${formatShape(shape)}`,
-        );
-      await set.write(path, given.data);
-    }
+    for (const path of read.keys()) await set.write(path, request.parameters.get(path)!.data);
     executable.bind(set);
     const known = new Set(program.inputs.map(({ name }) => name));
     const given = Object.fromEntries(
@@ -84,15 +78,26 @@ export async function runEntry(
   }
 }
 
+function checkParameter(path: string, given: Tensor, { dtype, shape }: StoredTensor): void {
+  if (!sameShape(given.shape, shape))
+    throw new Error(`parameter ${path} has shape ${formatShape(given.shape)}, but the model has ${formatShape(shape)}`);
+  if (!holds(dtype, given.data))
+    throw new Error(`parameter ${path} holds ${given.dtype}, but the model stores ${dtype}`);
+}
+
 function isModelPath(parameters: readonly { readonly path: string }[], path: string): boolean {
   return parameters.some((parameter) => parameter.path === path);
 }
 
-/** Stored tensors that an entry point reads. */
-export function parametersOf(entry: EntryPoint): Map<string, Shape> {
+type StoredTensor = { readonly dtype: StoredDtype; readonly shape: Shape };
+
+/** Stored tensors that an entry point reads, by path. */
+export function parametersOf(entry: EntryPoint): Map<string, StoredTensor> {
   return new Map(
     entry.graph.nodes.flatMap((node) =>
-      node.primitive === "parameter" ? [[node.attributes.path, node.attributes.shape]] : [],
+      node.primitive === "parameter"
+        ? [[node.attributes.path, { dtype: node.attributes.dtype as StoredDtype, shape: node.attributes.shape }]]
+        : [],
     ),
   );
 }
@@ -128,6 +133,8 @@ function matchInputs(
     }
     if (batched && !input.perInstance) throw new Error(`input ${input.name} is shared: it takes no batch axis`);
     if (!batched && (!input.perInstance || input.tokens)) shared.add(input.name);
+    else if (batched && tensor.shape[0] === 0)
+      throw new Error(`input ${input.name} has 0 instances; at least one is needed`);
     else sizes.set(batched ? tensor.shape[0]! : undefined, input.name);
     inputs.set(input.name, asDtype(tensor, input));
   }
@@ -181,24 +188,30 @@ function cotangentInputs(entry: EntryPoint, request: RunRequest, size: number, b
         `cotangent ${output.name} has shape ${formatShape(tensor.shape)}, but ${formatShape(batched ? shape : output.shape)} is needed`,
       );
     }
+    if (!holds("f32", tensor.data))
+      throw new Error(`cotangent ${output.name} holds ${tensor.dtype}, but f32 is needed`);
     cotangents.set(`cotangent.${output.name}`, { ...tensor, shape });
   }
   return cotangents;
 }
 
-function gradientNames(entry: EntryPoint, wanted: readonly string[], read: ReadonlyMap<string, Shape>): string[] {
+function gradientNames(
+  entry: EntryPoint,
+  wanted: readonly string[],
+  read: ReadonlyMap<string, StoredTensor>,
+): string[] {
   const leaves = new Set([
-    ...read.keys(),
+    ...[...read].flatMap(([path, { dtype }]) => (dtype === "f32" ? [path] : [])),
     ...entry.inputs.filter(({ dtype }) => dtype === "f32").map(({ name }) => name),
   ]);
   const chosen = new Set<string>();
   for (const name of wanted) {
-    if (name === "*") for (const path of read.keys()) chosen.add(path);
-    else if (leaves.has(name)) chosen.add(name);
-    else
+    const found = name === "*" ? [...read.keys()].filter((path) => leaves.has(path)) : [name];
+    if (!found.every((path) => leaves.has(path)))
       throw new Error(
         `${entry.name} reads no float tensor called ${name}, so it has no gradient; it reads ${[...leaves].slice(0, 30).join(", ")}`,
       );
+    for (const path of found) chosen.add(path);
   }
   return [...chosen];
 }

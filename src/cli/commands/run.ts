@@ -99,9 +99,7 @@ export const runCommand: CommandModule<object, Options> = {
       ...parsePairs("--rename", options.rename),
       ...(options.map === undefined ? [] : parseMap(options.map, await host.readText(options.map))),
     ];
-    const parameters = new Map(
-      [...(await read(options.params))].map(([name, tensor]) => [rename(name, pairs), tensor]),
-    );
+    const parameters = renamed(await read(options.params), pairs);
     const given = await read(options.inputs);
     const besides = [...given].filter(([name]) => name.startsWith(cotangentPrefix));
     const inputs = new Map([...given].filter(([name]) => !name.startsWith(cotangentPrefix)));
@@ -126,10 +124,30 @@ export const runCommand: CommandModule<object, Options> = {
   },
 };
 
+/** Tensors under their new names. Throws CommandError when two would have the same. */
+function renamed(tensors: ReadonlyMap<string, Tensor>, pairs: readonly [string, string][]): Map<string, Tensor> {
+  const origins = new Map<string, string>();
+  const result = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    const path = rename(name, pairs);
+    const other = origins.get(path);
+    if (other !== undefined)
+      throw new CommandError(`"${other}" and "${name}" of the parameter file would both be ${path}`);
+    origins.set(path, name);
+    result.set(path, tensor);
+  }
+  return result;
+}
+
 function parseMap(path: string, text: string): [string, string][] {
   try {
     const map: unknown = JSON.parse(text);
-    if (typeof map === "object" && map !== null && Object.values(map).every((value) => typeof value === "string"))
+    if (
+      typeof map === "object" &&
+      map !== null &&
+      !Array.isArray(map) &&
+      Object.values(map).every((value) => typeof value === "string")
+    )
       return Object.entries(map as Record<string, string>);
   } catch {
     // Falls through to the message below: broken JSON and JSON of another shape are the same to the user.
