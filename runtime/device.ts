@@ -35,7 +35,10 @@ export interface Executable {
    * Enqueues one run of the step. Returns at once; runs happen in order; at most two are in flight (a third waits). Inputs left out keep
    * the value of the last submission. An input may be another submission's output on the same device.
    */
-  submit(inputs: Readonly<Record<string, TensorData | DeviceTensor>>, scalars?: Readonly<Partial<Record<ScalarName, number>>>): Submission;
+  submit(
+    inputs: Readonly<Record<string, TensorData | DeviceTensor>>,
+    scalars?: Readonly<Partial<Record<ScalarName, number>>>,
+  ): Submission;
   /**
    * Runs the step kernel by kernel and names the first one whose outputs are not finite; undefined when all are. Leaves parameters and
    * optimiser state as they were.

@@ -5,6 +5,7 @@ import { join } from "node:path";
 const extensions = [".weft", ".c", ".h"];
 for (const folder of ["dsl", "codegen", "runtime", "examples"]) {
   for (const name of readdirSync(folder, { recursive: true })) {
-    if (extensions.some((extension) => name.endsWith(extension))) cpSync(join(folder, name), join("dist", folder, name));
+    if (extensions.some((extension) => name.endsWith(extension)))
+      cpSync(join(folder, name), join("dist", folder, name));
   }
 }
