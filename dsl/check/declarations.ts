@@ -3,6 +3,7 @@ import { checkMessages as messages } from "../diagnostics/messages/check.js";
 import { diagnose } from "../diagnostics/registry.js";
 import type {
   Declaration,
+  FunctionDeclaration,
   InterfaceDeclaration,
   LayoutDeclaration,
   Member,
@@ -27,6 +28,7 @@ type Holder = ModuleDeclaration | InterfaceDeclaration | LayoutDeclaration | Mod
 
 export function checkDeclaration(checker: Checker, declaration: Declaration, file: Scope): void {
   if (declaration.kind === "function") {
+    refuseShared(checker, declaration, "function");
     checkFunction(checker, declaration, file);
     return;
   }
@@ -139,6 +141,8 @@ function checkMembers(checker: Checker, declaration: Holder, scope: Scope): void
         if (member.message !== undefined) kindOf(inOrder, member.message, ordered);
         return;
       case "function":
+        if (declaration.kind !== "model") refuseShared(checker, member, declaration.kind);
+        return;
       case "train":
       case "evaluate":
       case "sample":
@@ -160,6 +164,13 @@ function seenFromInside(checker: Checker, member: Member, scope: Scope): Kind {
   const kind = kindOfMember(member, checker.resolve);
   if (kind.kind !== "instance" && kind.kind !== "interface" && kind.kind !== "layout") return kind;
   return lookup(scope, kind.declaration.name.text)?.kind === "declaration" ? kind : unknown;
+}
+
+/** Only entry points have instances that could share an argument. */
+function refuseShared(checker: Checker, { parameters }: FunctionDeclaration, holder: string): void {
+  for (const { shared, span } of parameters) {
+    if (shared) checker.report(diagnose(messages.misplacedMember, span, { what: "shared", holder }));
+  }
 }
 
 /** Only what is not generated, and only where there are several sites to share it. */

@@ -10,7 +10,7 @@ import { type Context, fail, Reports } from "./context.js";
 import { isEntryPoint, traceEntryPoint } from "./entry-point.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
-import { Members, place, storedWeights } from "./instantiate.js";
+import { heldAdaptations, Members, place, storedWeights } from "./instantiate.js";
 import { checkStaticKind } from "./kinds.js";
 import type { Adaptation, EntryPoint, Model, ParameterSpec, Setting } from "./model.js";
 import { byPath } from "./paths.js";
@@ -70,11 +70,9 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     }
   }
   for (const definition of weights.values()) scope.define(definition.name, { kind: "weight", definition });
-  const adaptations: Adaptation[] = [...fields.values()].flatMap((value) => {
-    if (value.kind !== "adaptation") return [];
-    context.adaptations.push(value.adaptation);
-    const { path, layout, grid, span } = value.adaptation;
-    return [{ path, layout: layout.declaration.name.text, grid, span }];
+  context.adaptations.push(...heldAdaptations(instance));
+  const adaptations = context.adaptations.map(({ path, layout, grid, span }): Adaptation => {
+    return { path, layout: layout.declaration.name.text, grid, span };
   });
   const parameters = parameterSpecs(context, instance);
   const entryNames = [...methods.values()].flatMap((method) => {

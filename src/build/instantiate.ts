@@ -267,6 +267,22 @@ export function storedWeights(instance: Instance): WeightDefinition[] {
   return found;
 }
 
+/** All adaptations that an instance and the modules below it hold, each once. */
+export function heldAdaptations(instance: Instance): Adaptation[] {
+  const found = new Set<Adaptation>();
+  const seen = new Set<Instance>();
+  const visit = (value: Value): void => {
+    if (value.kind === "list" || value.kind === "tuple") value.items.forEach(visit);
+    if (value.kind === "adaptation") found.add(value.adaptation);
+    if (value.kind !== "module" || seen.has(value.instance)) return;
+    seen.add(value.instance);
+    for (const field of value.instance.fields.values()) visit(field);
+    for (const parameter of value.instance.statics.values()) visit(parameter);
+  };
+  visit(moduleValue(instance));
+  return [...found];
+}
+
 /** Stored tensors of interfaces lie below the adaptation: `memory.INTERFACE.NAME`, or `memory.INTERFACE.SITE.NAME` where each site has its own. */
 function placeAdaptation(adaptation: Adaptation, path: string): void {
   adaptation.path = path;

@@ -181,6 +181,27 @@ model M() {
     );
   });
 
+  it("may be a field of a module, whose interfaces then store below it", async () => {
+    const model = await build(`${header}
+module Own() {
+  map    = Linear(2, 2, use_bias: false)
+  memory = adapt map with Shift() as Flat(1, 2)
+  forward(x: [2], t: memory.tokens) -> [2] { (map with memory(t))(x) }
+}
+model M() {
+  parts = [Own()] * 2
+  fn f(x: [2], t: [1, 1, 1, 2]) -> [2] { parts[1](parts[0](x, t), t) }
+}`);
+    assert.deepEqual(
+      model.adaptations.map(({ path }) => path),
+      ["parts.0.memory", "parts.1.memory"],
+    );
+    const paths = model.parameters.map(({ path }) => path);
+    assert.ok(
+      paths.includes("parts.1.memory.Shift.parts.1.map.strength") && paths.includes("parts.0.memory.Shift.step"),
+    );
+  });
+
   it("starts a static operator as its slots are declared", async () => {
     const model = await build(`${header}
 model M() {

@@ -90,13 +90,20 @@ describe("check", () => {
     assert.deepEqual([...program!.sources.keys()], ["main.weft", "std/layers"]);
   });
 
-  it("lets only what an interface stores be shared", async () => {
+  it("lets only what an interface stores and arguments of a model be shared", async () => {
     const shared = (members: string) => `module Net() {\n  forward(x: [4]) -> [4] { x }\n}\n${members}`;
     const help =
-      "(A `param` or `frozen` of an interface can be shared by all its sites; everything else belongs to one place.)";
+      "(Sites share a `param` or `frozen` of an interface, instances an argument of a model's function; nothing else is shared.)";
     assert.deepEqual(await problems("module Net() {\n  shared param w: [4] = ones()\n}\n"), [
       `W232 \`shared\` does not belong in a module ${help}`,
     ]);
+    assert.deepEqual(await problems("fn same(shared x: [n]) -> [n] { x }\n"), [
+      `W232 \`shared\` does not belong in a function ${help}`,
+    ]);
+    assert.deepEqual(await problems("module Net() {\n  forward(shared x: [n]) -> [n] { x }\n}\n"), [
+      `W232 \`shared\` does not belong in a module ${help}`,
+    ]);
+    assert.deepEqual(await problems("model Net() {\n  fn f(shared x: [4]) -> [4] { x }\n}\n"), []);
     const slot = "  shared slot w: [4] = zeros()\n  forward(x) { base(x) + w }\n";
     assert.deepEqual(await problems(shared(`interface Shift() on Net {\n${slot}}\n`)), [
       `W232 \`shared\` does not belong in a slot ${help}`,

@@ -356,7 +356,7 @@ function placeOf(what: string): string | undefined {
     case "given":
       return "Only interfaces have it: what is generated, or given where an operator is used.";
     case "shared":
-      return "A `param` or `frozen` of an interface can be shared by all its sites; everything else belongs to one place.";
+      return "Sites share a `param` or `frozen` of an interface, instances an argument of a model's function; nothing else is shared.";
     case "param":
     case "frozen":
       return "Layouts only move numbers; weights belong in modules, interfaces and models.";
