@@ -55,5 +55,6 @@ export function tableRows(text: string): string[][] {
   });
 }
 
-/** The code in a cell: what stands between backquotes. */
-export const codeIn = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
+/** The code in a text: what stands between backquotes, on one line or over two. */
+export const codeIn = (text: string): string[] =>
+  [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!.replace(/\s+/g, " "));
