@@ -5,7 +5,7 @@ import { SourcesError } from "../api/load.js";
 import { checkCommand } from "./commands/check.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
-import { fmtCommand } from "./commands/fmt.js";
+import { fmtCommand, standardInput } from "./commands/fmt.js";
 import { graphCommand } from "./commands/graph.js";
 import { runCommand } from "./commands/run.js";
 import { sampleCommand } from "./commands/sample.js";
@@ -30,7 +30,8 @@ const commands = [
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
-    await yargs([...args])
+    // yargs loses a lone dash on its way to a command.
+    await yargs(args.map((argument) => (argument === "-" ? standardInput : argument)))
       .scriptName("weft")
       .usage(
         "$0 COMMAND\n\nA language and compiler for models whose weights are written, for each instance, by another network.",

@@ -1,7 +1,8 @@
 /** What the commands about a model have in common: which model, its settings, and the device. */
 import type { Argv } from "yargs";
+import { modelMessages } from "../../dsl/diagnostics/messages/build/model.js";
 import { type DeviceKind, deviceKinds, type OpenDevice, openDevice } from "../api/devices.js";
-import { type Compiled, compile } from "../api/load.js";
+import { type Compiled, compile, SourcesError } from "../api/load.js";
 import type { Model } from "../build/model.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
 import { parseSettings } from "./settings.js";
@@ -26,8 +27,20 @@ export function withModelFlags<T>(parser: Argv<T>): Argv<T & ModelFlags> {
 }
 
 /** Reads, checks and builds the model that the flags name. */
-export function compileNamed({ file, model, set }: ModelFlags): Promise<Compiled> {
-  return compile(file, { ...(model === undefined ? {} : { model }), settings: parseSettings(set) });
+export async function compileNamed({ file, model, set }: ModelFlags): Promise<Compiled> {
+  const options = { ...(model === undefined ? {} : { model }), settings: parseSettings(set) };
+  try {
+    return await compile(file, options);
+  } catch (error) {
+    if (!(error instanceof SourcesError)) throw error;
+    // The compiler knows no flags; the user of a command does.
+    const help = "Choose one with --model NAME.";
+    const severalModels = modelMessages.severalModels.code;
+    throw new SourcesError(
+      error.diagnostics.map((diagnostic) => (diagnostic.code === severalModels ? { ...diagnostic, help } : diagnostic)),
+      error.sources,
+    );
+  }
 }
 
 /** Throws CommandError when a model has no such entry point. */

@@ -6,7 +6,9 @@ import { textTable } from "../../../runtime/report/page.js";
 import { SourcesError } from "../../api/load.js";
 import { checkEntryPoints } from "../../build/build.js";
 import { type AdaptationDescription, describeModel, type ModelDescription } from "../../build/describe.js";
+import type { Model } from "../../build/model.js";
 import { examineStarts, startErrors, type ZeroStartReport } from "../../build/zero-start.js";
+import { elementCount, formatShape } from "../../graph/shape.js";
 import { compileNamed, type ModelFlags, wholeNumber, withModelFlags } from "../model-flags.js";
 
 interface Options extends ModelFlags {
@@ -40,27 +42,38 @@ export const checkCommand: CommandModule<object, Options> = {
     if (wrong.length > 0) throw new SourcesError(wrong, sources);
     if (warnings.length > 0) process.stderr.write(render(warnings, sources, { color: process.stderr.isTTY === true }));
     const description = describeModel(model, depth);
-    process.stdout.write(json ? `${JSON.stringify({ ...description, starts })}\n` : show(description, starts));
+    process.stdout.write(
+      json ? `${JSON.stringify({ ...description, starts })}\n` : show(description, ownTensors(model), starts),
+    );
   },
 };
 
 const count = (value: number): string => value.toLocaleString("en-US");
 
-function show(model: ModelDescription, starts: readonly ZeroStartReport[]): string {
+/** Rows for tensors of the model itself, which belong to no module. */
+function ownTensors({ parameters }: Model): string[][] {
+  return parameters
+    .filter(({ path }) => !path.includes("."))
+    .map(({ path, shape, storage }) => {
+      const numbers = count(elementCount(shape));
+      return [path, formatShape(shape), "1", ...(storage === "frozen" ? ["0", numbers] : [numbers, "0"])];
+    });
+}
+
+function show(model: ModelDescription, own: readonly string[][], starts: readonly ZeroStartReport[]): string {
+  const modules = model.modules.map((module) => [
+    `${"  ".repeat(module.depth)}${module.path}`,
+    module.kind,
+    count(module.tensors),
+    count(module.parameters),
+    count(module.frozen),
+  ]);
+  const stored = textTable(["module", "kind", "tensors", "parameters", "frozen"], [...modules, ...own]);
   const sections = [
     `model ${model.name}${Object.entries(model.settings)
       .map(([key, value]) => `  ${key}=${value}`)
       .join("")}`,
-    `${textTable(
-      ["module", "kind", "tensors", "parameters", "frozen"],
-      model.modules.map((module) => [
-        `${"  ".repeat(module.depth)}${module.path}`,
-        module.kind,
-        count(module.tensors),
-        count(module.parameters),
-        count(module.frozen),
-      ]),
-    )}\n\n${count(model.parameters)} parameters in all, ${count(model.frozen)} of them frozen for good`,
+    `${modules.length + own.length > 0 ? `${stored}\n\n` : ""}${count(model.parameters)} parameters in all, ${count(model.frozen)} of them frozen for good`,
     ...model.adaptations.map(showAdaptation),
   ];
   if (starts.length > 0) {
@@ -93,6 +106,21 @@ function show(model: ModelDescription, starts: readonly ZeroStartReport[]): stri
           accumulate > 1 ? `${batch} x ${accumulate}` : String(batch),
           String(steps),
           after ?? "",
+        ]),
+      ),
+    );
+  }
+  if (model.evaluations.length > 0) {
+    sections.push(
+      textTable(
+        ["evaluation", "on", "after", "data", "batch", "every"],
+        model.evaluations.map(({ name, on, after, data, batch, every }) => [
+          name,
+          on,
+          after ?? "",
+          data.map((part) => part.name).join(", "),
+          String(batch),
+          every === 0 ? "" : String(every),
         ]),
       ),
     );

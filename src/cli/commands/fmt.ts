@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { CommandModule } from "yargs";
+import type { Diagnostic } from "../../../dsl/diagnostics/diagnostic.js";
 import { format } from "../../../dsl/syntax/format.js";
 import { SourcesError } from "../../api/load.js";
 import { CommandError } from "../exit-codes.js";
 import { nodeHost } from "../host.js";
+
+/** What a lone dash stands for, as messages call it. */
+export const standardInput = "<stdin>";
 
 interface Options {
   files: string[];
@@ -28,20 +32,24 @@ export const fmtCommand: CommandModule<object, Options> = {
       }),
   async handler({ files, check }) {
     const host = nodeHost();
-    const changed: string[] = [];
+    const unformatted: string[] = [];
+    const wrong: Diagnostic[] = [];
+    const sources = new Map<string, string>();
     for (const file of files) {
-      const text = file === "-" ? readFileSync(0, "utf8") : await host.readText(file);
+      const text = file === standardInput ? readFileSync(0, "utf8") : await host.readText(file);
       const result = format(text, file);
-      if ("diagnostics" in result) throw new SourcesError(result.diagnostics, new Map([[file, text]]));
-      if (file === "-" && !check) process.stdout.write(result.text);
-      else if (result.text !== text) {
-        changed.push(file);
-        if (!check) await host.writeBytes(file, new TextEncoder().encode(result.text));
-      }
+      if ("diagnostics" in result) {
+        wrong.push(...result.diagnostics);
+        sources.set(file, text);
+      } else if (check) {
+        if (result.text !== text) unformatted.push(file);
+      } else if (file === standardInput) process.stdout.write(result.text);
+      else if (result.text !== text) await host.writeBytes(file, new TextEncoder().encode(result.text));
     }
-    if (check && changed.length > 0)
+    if (wrong.length > 0) throw new SourcesError(wrong, sources);
+    if (unformatted.length > 0)
       throw new CommandError(
-        `not formatted:\n${changed.map((file) => `  ${file}`).join("\n")}\nRun \`weft fmt\` on them.`,
+        `not formatted:\n${unformatted.map((file) => `  ${file}`).join("\n")}\nRun \`weft fmt\` on them.`,
       );
   },
 };
