@@ -1,8 +1,10 @@
 /** The functions that a contraction's driver calls: operands computed while they are packed, and epilogues. */
+
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Access, BufferId, ContractionKernel, Operand, Store } from "../../src/kernels/record.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
 import { cDialect } from "../scalar/dialect.js";
-import { operandsOf, printScalars } from "../scalar/print.js";
+import { printScalars } from "../scalar/print.js";
 import { joinedWithin, type Space, spaceOf } from "../schedules/space.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
@@ -101,7 +103,7 @@ function writeLoops(
     varyingAlong(body, space, last === undefined ? [] : [last]),
     (position) => body[position]!.kind === "accumulator",
   );
-  const hoisted = hoistable(body, varies, wanted, new Map(), (position) => operandsOf(body[position]!));
+  const hoisted = hoistable(body, varies, wanted, new Map(), (position) => operandsInPass(body[position]!));
   const known = printRowValues(writer, body, space, hoisted, new Map(), coordinates);
   const leaves = placeLeaves(writer, body, space, wanted, known, coordinates, lane);
   const { accumulator, finish } = run({ coordinates, lane, outer: "turn", inner: "at" });

@@ -1,8 +1,9 @@
 /** Elementwise kernels: a vectorised loop along one dimension, the others counted by units. */
 import { elementCount } from "../../src/graph/shape.js";
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Buffer, ElementwiseKernel } from "../../src/kernels/record.js";
 import { cDialect } from "../scalar/dialect.js";
-import { operandsOf, printScalars } from "../scalar/print.js";
+import { printScalars } from "../scalar/print.js";
 import { accessCost, bodyCost, loopCost } from "../schedules/cost.js";
 import { inStoreOrder, joined, permuted, type Space, spaceOf } from "../schedules/space.js";
 import { varyingAlong } from "../schedules/variation.js";
@@ -85,7 +86,9 @@ export function emitElementwise(record: ElementwiseKernel, buffers: readonly Buf
 
   const wanted = record.stores.map((store) => store.value);
   const varies = varyingAlong(record.body, space, lane ? [inner] : []);
-  const hoisted = hoistable(record.body, varies, wanted, new Map(), (position) => operandsOf(record.body[position]!));
+  const hoisted = hoistable(record.body, varies, wanted, new Map(), (position) =>
+    operandsInPass(record.body[position]!),
+  );
   const outside = new Map([...fixed].filter(([dimension]) => dimension !== inner));
   const known = printRowValues(writer, record.body, space, hoisted, new Map(), outside);
   const leaves = placeLeaves(writer, record.body, space, wanted, known, fixed, lane);

@@ -3,9 +3,10 @@
  * over leading axes (bias gradients) and for rows shorter than a vector.
  */
 import { elementCount } from "../../src/graph/shape.js";
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Buffer, ReductionKernel } from "../../src/kernels/record.js";
 import { cDialect, valueType } from "../scalar/dialect.js";
-import { operandsOf, printScalars } from "../scalar/print.js";
+import { printScalars } from "../scalar/print.js";
 import { columnBlock, type ReductionSchedule } from "../schedules/reduction.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
@@ -72,7 +73,7 @@ export function emitColumns(
     known = printRowValues(writer, body, space, common, known, fixed);
     const own = wanted.filter((position) => variesAcross[position] && !known.has(position));
     if (own.length === 0) return;
-    const hoisted = hoistable(body, variesAcross, own, known, (position) => operandsOf(body[position]!));
+    const hoisted = hoistable(body, variesAcross, own, known, (position) => operandsInPass(body[position]!));
     const outside = printRowValues(writer, body, space, hoisted, known, fixed);
     const leaves = placeLeaves(writer, body, space, own, outside, rowFixed, lane);
     for (const position of own) {
@@ -116,7 +117,7 @@ export function emitColumns(
       inside.set(dimension, `r${dimension}`);
     }
     const wanted = wantedBy(record, walk);
-    const hoisted = hoistable(body, variesAcross, wanted, known, (position) => operandsOf(body[position]!));
+    const hoisted = hoistable(body, variesAcross, wanted, known, (position) => operandsInPass(body[position]!));
     const withoutLane = new Map([...inside].filter(([dimension]) => dimension !== across));
     const outside = printRowValues(writer, body, space, hoisted, known, withoutLane);
     const leaves = placeLeaves(writer, body, space, wanted, outside, inside, lane);
@@ -171,7 +172,7 @@ export function emitColumns(
   for (const [number, walk] of plan.walks.entries()) walkPoints(walk, number);
   const values = plan.rowStores.map((store) => record.stores[store]!.value);
   if (values.length > 0) {
-    const hoisted = hoistable(body, variesAcross, values, known, (position) => operandsOf(body[position]!));
+    const hoisted = hoistable(body, variesAcross, values, known, (position) => operandsInPass(body[position]!));
     const outside = printRowValues(writer, body, space, hoisted, known, fixed);
     const leaves = placeLeaves(writer, body, space, values, outside, rowFixed, lane);
     const targets = plan.rowStores.map((store) =>

@@ -1,8 +1,10 @@
 /** What a reduction kernel does in each walk over its points, the same for both lane schedules. */
+
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ReductionKernel } from "../../src/kernels/record.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
 import { valueType } from "../scalar/dialect.js";
-import { operandsOf, reachable } from "../scalar/print.js";
+import { reachable } from "../scalar/print.js";
 import type { Space } from "../schedules/space.js";
 import { passesOf, stagesOf } from "../schedules/stages.js";
 import { varyingAlong } from "../schedules/variation.js";
@@ -135,7 +137,7 @@ export function rowOperands(
   for (const position of wanted) consider(position);
   for (let position = 0; position < body.length; position++) {
     if (!needed[position] || !plan.variesInRow[position] || known.has(position)) continue;
-    for (const operand of operandsOf(body[position]!)) consider(operand);
+    for (const operand of operandsInPass(body[position]!)) consider(operand);
   }
   return [...found].sort((a, b) => a - b);
 }

@@ -1,8 +1,9 @@
 /** The row schedule: a unit is one row, vector lanes lie along its last reduced dimension. */
 import { elementCount } from "../../src/graph/shape.js";
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Buffer, ReductionKernel } from "../../src/kernels/record.js";
 import { cDialect } from "../scalar/dialect.js";
-import { operandsOf, printScalars } from "../scalar/print.js";
+import { printScalars } from "../scalar/print.js";
 import type { ReductionSchedule } from "../schedules/reduction.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
@@ -88,7 +89,7 @@ export function emitRows(
       if (computedIn < number) available.set(position, `${keptNames.get(position)}[point${number} + i]`);
     }
     const varies = alsoVarying(body, varyingAlong(body, space, [inner]), (position) => kept.has(position));
-    const hoisted = hoistable(body, varies, wanted, available, (position) => operandsOf(body[position]!));
+    const hoisted = hoistable(body, varies, wanted, available, (position) => operandsInPass(body[position]!));
     const outside = printRowValues(writer, body, space, hoisted, available, inside);
     if (long) inside.set(inner, "start");
     const leaves = placeLeaves(writer, body, space, wanted, outside, inside, lane);

@@ -1,4 +1,5 @@
 /** Prints a scalar program as statements of a C-like language. */
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ScalarInstruction, ScalarProgram } from "../../src/kernels/scalar.js";
 import type { BinaryName, UnaryName } from "../../src/primitives/names.js";
 import { type Dialect, valueType } from "./dialect.js";
@@ -27,29 +28,6 @@ export interface PrintedScalars {
   name(position: number): string;
 }
 
-/** Positions of the instructions that an instruction reads; none for a `reduce`, whose operand belongs to an earlier pass. */
-export function operandsOf(instruction: ScalarInstruction): readonly number[] {
-  switch (instruction.kind) {
-    case "load":
-    case "constant":
-    case "index":
-    case "accumulator":
-    case "reduce":
-      return [];
-    case "unary":
-    case "cast":
-      return [instruction.operand];
-    case "binary":
-      return [instruction.left, instruction.right];
-    case "select":
-      return [instruction.condition, instruction.then, instruction.otherwise];
-    case "random":
-      return [instruction.seed, instruction.step, instruction.row, instruction.element];
-    case "load_indexed":
-      return [instruction.index];
-  }
-}
-
 /** Whether each instruction is needed for one that is wanted; `known` ones end the walk. */
 export function reachable(
   program: ScalarProgram,
@@ -60,7 +38,7 @@ export function reachable(
   for (const position of wanted) needed[position] = true;
   for (let position = program.length - 1; position >= 0; position--) {
     if (!needed[position] || known.has(position)) continue;
-    for (const operand of operandsOf(program[position]!)) needed[operand] = true;
+    for (const operand of operandsInPass(program[position]!)) needed[operand] = true;
   }
   return needed;
 }

@@ -1,8 +1,8 @@
 /** Cuts a reduction with few rows and many points into partial results per chunk and a short reduction over the chunks. */
 import { contiguousStrides, elementCount } from "../../src/graph/shape.js";
+import { mapOperands, operandsInPass } from "../../src/kernels/operands.js";
 import type { Access, Buffer, ReductionKernel, Store } from "../../src/kernels/record.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
-import { operandsOf } from "../scalar/print.js";
 import { type Chunks, chunksOf } from "./reduction.js";
 import type { Space } from "./space.js";
 import { passesOf } from "./stages.js";
@@ -141,8 +141,8 @@ function finalRecord(
       });
       added = { ...instruction, operand: load - 1 };
     } else {
-      for (const operand of operandsOf(instruction)) place(operand);
-      added = moveOperands(instruction, (operand) => moved.get(operand)!);
+      for (const operand of operandsInPass(instruction)) place(operand);
+      added = mapOperands(instruction, (operand) => moved.get(operand)!);
       if (added.kind === "index") added = { ...added, strides: withoutReduced(added.strides) };
     }
     const at = body.push(added) - 1;
@@ -158,39 +158,4 @@ function finalRecord(
     body,
     stores,
   };
-}
-
-/** The instruction with each operand's position replaced. */
-function moveOperands(instruction: ScalarInstruction, move: (operand: number) => number): ScalarInstruction {
-  switch (instruction.kind) {
-    case "load":
-    case "constant":
-    case "index":
-    case "accumulator":
-      return instruction;
-    case "reduce":
-    case "unary":
-    case "cast":
-      return { ...instruction, operand: move(instruction.operand) };
-    case "binary":
-      return { ...instruction, left: move(instruction.left), right: move(instruction.right) };
-    case "select":
-      return {
-        ...instruction,
-        condition: move(instruction.condition),
-        // biome-ignore lint/suspicious/noThenProperty: an instruction is no promise
-        then: move(instruction.then),
-        otherwise: move(instruction.otherwise),
-      };
-    case "random":
-      return {
-        ...instruction,
-        seed: move(instruction.seed),
-        step: move(instruction.step),
-        row: move(instruction.row),
-        element: move(instruction.element),
-      };
-    case "load_indexed":
-      return { ...instruction, index: move(instruction.index) };
-  }
 }

@@ -1,6 +1,7 @@
 /** The passes of a reduction record: which `reduce` instructions can run together, and what comes after them. */
+
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
-import { operandsOf } from "../scalar/print.js";
 
 /**
  * For each instruction the number of passes over the row that must be complete before it can be computed. The result of a `reduce` over
@@ -10,7 +11,7 @@ export function stagesOf(body: ScalarProgram): readonly number[] {
   const stages: number[] = [];
   for (const instruction of body) {
     if (instruction.kind === "reduce") stages.push(stages[instruction.operand]! + 1);
-    else stages.push(operandsOf(instruction).reduce((most, operand) => Math.max(most, stages[operand]!), 0));
+    else stages.push(operandsInPass(instruction).reduce((most, operand) => Math.max(most, stages[operand]!), 0));
   }
   return stages;
 }
@@ -24,7 +25,7 @@ export function passesOf(body: ScalarProgram, stored: readonly number[]): readon
     if (!needed[position]) continue;
     const instruction = body[position]!;
     if (instruction.kind === "reduce") needed[instruction.operand] = true;
-    else for (const operand of operandsOf(instruction)) needed[operand] = true;
+    else for (const operand of operandsInPass(instruction)) needed[operand] = true;
   }
   const passes: number[][] = [];
   for (const [position, instruction] of body.entries()) {

@@ -1,6 +1,7 @@
 /** Which instructions of a body change along which dimensions: what can be computed once outside a loop. */
+
+import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
-import { operandsOf } from "../scalar/print.js";
 import { type Space, viewConstantAlong } from "./space.js";
 
 /**
@@ -14,7 +15,7 @@ export function varyingAlong(body: ScalarProgram, space: Space, dimensions: read
   const rowVaries =
     ofRows.length > 0 && ofRows.length < dimensions.length ? varyingAlong(body, space, ofRows) : undefined;
   for (const instruction of body) {
-    let result = operandsOf(instruction).some((operand) => varies[operand]!);
+    let result = operandsInPass(instruction).some((operand) => varies[operand]!);
     switch (instruction.kind) {
       case "load":
       case "load_indexed": {
@@ -52,7 +53,9 @@ export function alsoVarying(
 ): readonly boolean[] {
   const result: boolean[] = [];
   for (const [position, instruction] of body.entries()) {
-    result.push(varies[position]! || forced(position) || operandsOf(instruction).some((operand) => result[operand]!));
+    result.push(
+      varies[position]! || forced(position) || operandsInPass(instruction).some((operand) => result[operand]!),
+    );
   }
   return result;
 }

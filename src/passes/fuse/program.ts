@@ -1,6 +1,6 @@
 /** Builds scalar programs: shares equal instructions, folds what is trivial, and keeps what an expression is outside of its loads' bounds. */
 import type { Dtype } from "../../graph/dtype.js";
-import { mapOperands, operandsOf } from "../../kernels/access.js";
+import { mapOperands, operandsOf } from "../../kernels/operands.js";
 import type { Access } from "../../kernels/record.js";
 import type { ScalarInstruction } from "../../kernels/scalar.js";
 
