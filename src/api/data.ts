@@ -21,16 +21,20 @@ export async function dataModuleBeside(file: string): Promise<string | undefined
   const stem = file.slice(0, file.length - extname(file).length);
   for (const extension of [".data.js", ".data.mjs", ".data.ts"]) {
     const path = resolve(`${stem}${extension}`);
-    const present = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (present) return path;
+    if (await isThere(path)) return path;
   }
   return undefined;
 }
 
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Loads a binding module and asks it for its sources. Rejects with an Error when there is no such file or it exports no `sources`. */
 export async function loadDataModule(path: string, options: DataOptions): Promise<readonly DataSource[]> {
+  if (!(await isThere(path))) throw new Error(`there is no file ${path}`);
   const module = (await import(pathToFileURL(resolve(path)).href)) as Partial<DataModule>;
   if (typeof module.sources !== "function") throw new Error(`${path} exports no function "sources"`);
   return module.sources(options);

@@ -1,106 +1,80 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { type FileHandle, mkdir, open, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
-import { isAlive, isCode } from "./processes.js";
+import koffi from "koffi";
+import { isCode } from "./processes.js";
 
-/** Name of the file that says who trains in a folder. */
+/** Name of the file that a training process holds locked. */
 export const lockName = ".lock";
 
-interface Holder {
-  readonly process: number;
-  readonly host: string;
-  /** When the process started, where the system tells: another process may have got its number since. */
-  readonly started: string;
-}
+/** flock(2): whole file, for this process alone, without waiting. The same numbers on Linux, macOS and the BSDs. */
+const exclusive = 2;
+const withoutWaiting = 4;
+
+let flock: ((file: number, operation: number) => number) | undefined;
 
 /**
- * Keeps other processes from training in a folder. Returns what takes the lock away again. A lock whose process is gone is taken over.
- * Throws an Error that names the holder when there is one.
+ * Keeps other processes from training in a folder. Returns what ends that. The system itself lets go of the lock when a process ends,
+ * however it ends, so none is ever left behind. Throws an Error that names the holder when there is one. Where the system or the file
+ * system has no such locks, nothing is kept out.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, lockName);
-  await mkdir(folder, { recursive: true });
-  const holder: Holder = { process: process.pid, host: hostname(), started: await startOf(process.pid) };
-  const own = JSON.stringify(holder);
-  const prepared = `${path}.${process.pid}`;
-  await writeFile(prepared, own);
-  try {
-    // A link appears with all its text, or not at all when the name is taken: nobody reads half a lock.
-    while (!(await linked(prepared, path))) {
-      const text = await textOf(path);
-      if (text === undefined) continue;
-      const other = parse(text);
-      if (other !== undefined && (await holds(other)))
-        throw new Error(
-          `${folder} is in use: process ${other.process}${other.host === hostname() ? "" : ` on ${other.host}`} trains there. Wait for it, or choose another folder with --run (if that process is gone, remove ${path})`,
-        );
-      await removeStale(path, text);
+  for (;;) {
+    await mkdir(folder, { recursive: true });
+    const file = await openThere(path);
+    if (file === undefined) continue;
+    try {
+      if (!locked(file)) throw new Error(await inUse(folder, path));
+      // The one before may have removed the file between the opening and the locking: then this lock keeps nobody out.
+      if (await isAt(file, path)) {
+        await file.truncate();
+        await file.write(`${process.pid}\n`);
+        return () => release(file, folder, path);
+      }
+    } catch (error) {
+      await file.close();
+      throw error;
     }
-  } finally {
-    await rm(prepared, { force: true });
-  }
-  return async () => {
-    if ((await textOf(path)) === own) await rm(path, { force: true });
-  };
-}
-
-/** Removes a lock with this text; one that another process has put in its place meanwhile stays. */
-async function removeStale(path: string, text: string): Promise<void> {
-  const aside = `${path}.${process.pid}.stale`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return;
-    throw error;
-  }
-  if ((await textOf(aside)) !== text) await linked(aside, path);
-  await rm(aside, { force: true });
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (isCode(error, "EEXIST")) return false;
-    throw error;
+    await file.close();
   }
 }
 
-async function textOf(path: string): Promise<string | undefined> {
+async function release(file: FileHandle, folder: string, path: string): Promise<void> {
+  await rm(path, { force: true });
+  await file.close();
+  // What failed before it began leaves no trace; a folder that is not empty stays.
+  await rmdir(folder).catch(() => undefined);
+}
+
+/** Locks an open file; false when another process has it. */
+function locked(file: FileHandle): boolean {
+  if (process.platform === "win32") return true;
+  flock ??= koffi.load(null).func("int flock(int file, int operation)") as NonNullable<typeof flock>;
+  return flock(file.fd, exclusive | withoutWaiting) === 0 || koffi.errno() !== constants.errno.EWOULDBLOCK;
+}
+
+/** Opens the file, making it if need be; undefined when the folder has just been removed by the one before. */
+async function openThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await open(path, "a+");
   } catch (error) {
     if (isCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }
 
-/** What is no lock is nobody's. */
-function parse(text: string): Holder | undefined {
+async function isAt(file: FileHandle, path: string): Promise<boolean> {
   try {
-    const { process, host, started } = JSON.parse(text) as Partial<Holder>;
-    return Number.isInteger(process) && typeof host === "string" && typeof started === "string"
-      ? { process: process!, host, started }
-      : undefined;
-  } catch {
-    return undefined;
+    const [own, present] = [await file.stat(), await stat(path)];
+    return own.ino === present.ino && own.dev === present.dev;
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return false;
+    throw error;
   }
 }
 
-/** Whether the process still runs; of another machine's processes nothing is known, so they are taken to run. */
-async function holds(holder: Holder): Promise<boolean> {
-  if (holder.host !== hostname()) return true;
-  return isAlive(holder.process) && (await startOf(holder.process)) === holder.started;
-}
-
-/** The kernel's time stamp of a process's start (field 22 of /proc/PID/stat); empty where there is no such file. */
-async function startOf(id: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${id}/stat`, "utf8");
-    // The command's name, in parentheses, may hold spaces.
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
+async function inUse(folder: string, path: string): Promise<string> {
+  const holder = (await readFile(path, "utf8").catch(() => "")).trim();
+  return `${folder} is in use: ${holder === "" ? "another process" : `process ${holder}`} trains there. Wait for it, or choose another folder with --run`;
 }

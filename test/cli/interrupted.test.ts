@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { nodeHost } from "../../src/cli/host.js";
+import { readCurves } from "../../src/index.js";
+import { model, type Started, start, temporaryFolder, weftProcess } from "./support.js";
+import { tables } from "./training-data.js";
+
+/** How often a run is interrupted or killed, over all tests here. */
+const kills = Number(process.env.WEFT_KILLS ?? 3);
+
+const steps = 1500;
+const stages = ["base", "tune"];
+
+describe("an interrupted training run", () => {
+  let folder: string;
+  let data: readonly string[];
+  before(async () => {
+    folder = await temporaryFolder();
+    data = await tables(folder);
+  });
+
+  const command = (run: string, ...flags: readonly string[]): string[] => [
+    ...["train", model("regression"), "tune", ...data, "--set", `steps=${steps}`, "--run", join(folder, run)],
+    ...["--device", "cpu", "--threads", "2", "--checkpoint-every", "50", ...flags],
+  ];
+  const results = (run: string): Promise<Buffer[]> =>
+    Promise.all(stages.map((stage) => readFile(join(folder, run, stage, "final.safetensors"))));
+
+  /** Sends a signal a while after training has begun; tells whether it came before the end. */
+  async function interrupt({ child, said, outcome }: Started, signal: NodeJS.Signals, milliseconds: number) {
+    await said("steps\n")
+      .catch(() => said("goes on after step"))
+      .catch(() => undefined);
+    const timer = setTimeout(() => child.kill(signal), milliseconds);
+    const ended = await outcome;
+    clearTimeout(timer);
+    return ended;
+  }
+
+  it("goes on with --resume after any signal at any moment, and ends with the same bytes as an unbroken one", async function () {
+    this.timeout(60_000 + 10_000 * kills);
+    const begun = performance.now();
+    const unbroken = await weftProcess(command("unbroken"));
+    assert.equal(unbroken.code, 0, unbroken.stderr);
+    const duration = performance.now() - begun;
+    const expected = await results("unbroken");
+
+    const moments: string[] = [];
+    let finished = false;
+    for (let kill = 0; kill < kills && !finished; kill++) {
+      const signal = kill % 2 === 0 ? "SIGKILL" : "SIGINT";
+      const moment = (Math.random() * duration) / Math.min(kills, 3);
+      moments.push(`${signal} after ${moment.toFixed(0)} ms`);
+      const ended = await interrupt(await start(command("broken", "--resume")), signal, moment);
+      finished = ended.code === 0;
+      if (finished) break;
+      if (signal === "SIGKILL") assert.equal(ended.signal, "SIGKILL", `${moments}: ${ended.stderr}`);
+      else if (ended.signal !== "SIGINT") {
+        assert.equal(ended.code, 1, `${moments}: ${ended.stderr}`);
+        assert.match(ended.stdout, /^stopped at step \d+ of (base|tune); go on with --resume\n$/);
+      }
+    }
+    const last = await weftProcess(command("broken", "--resume"));
+    assert.equal(last.code, 0, `${moments}: ${last.stderr}`);
+    const found = await results("broken");
+    stages.forEach((stage, place) => {
+      assert.ok(found[place]!.equals(expected[place]!), `${stage} differs after ${moments.join(", ")}`);
+    });
+    for (const stage of stages) {
+      const read = await readCurves(nodeHost(), join(folder, "broken", stage));
+      assert.deepEqual(
+        read.steps.map(({ step }) => step),
+        Array.from({ length: steps }, (_, place) => place + 1),
+        moments.join(", "),
+      );
+      const left = (await readdir(join(folder, "broken", stage))).filter((name) => !name.endsWith(".partial"));
+      assert.deepEqual(left.sort(), ["final.safetensors", "metrics.jsonl"]);
+    }
+    assert.deepEqual((await readdir(join(folder, "broken"))).sort(), stages);
+  });
+
+  it("keeps other processes out while it lasts, stops when asked to, and is not begun anew by mistake", async () => {
+    // More steps than the test waits for.
+    const long = [...command("busy"), "--set", "hidden=24", "--set", "dim=4"].map((part) =>
+      part === `steps=${steps}` ? "steps=1000000" : part,
+    );
+    const first = await start(long);
+    await first.said("saved");
+    const second = await weftProcess([...long, "--resume"]);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, new RegExp(`busy is in use: process ${first.child.pid} trains there`));
+
+    first.child.kill("SIGINT");
+    const stopped = await first.outcome;
+    assert.equal(stopped.code, 1);
+    const step = /^stopped at step (\d+) of base; go on with --resume\n$/.exec(stopped.stdout)?.[1];
+    assert.ok(step, stopped.stdout);
+    assert.ok(
+      stopped.stderr.includes(`base: stopped after step ${step} of 1000000; run the same command`),
+      stopped.stderr,
+    );
+
+    const anew = await weftProcess(long);
+    assert.equal(anew.code, 1);
+    assert.match(
+      anew.stderr,
+      /^weft: .*busy\/base holds an unfinished run; go on with --resume, or choose another folder with --run\n$/,
+    );
+    const other = await weftProcess([...long, "--resume", "--seed", "5"]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /seed: was 0, is now 5/);
+  });
+});
