@@ -46,10 +46,16 @@ export async function compile(path: string, options: CompileOptions = {}): Promi
 
 /** Messages together with the texts they speak of. */
 export class SourcesError extends WeftError {
-  constructor(
-    diagnostics: readonly Diagnostic[],
-    readonly sources: ReadonlyMap<string, string>,
-  ) {
+  // Private, so that a program that ends with this error does not print whole files.
+  readonly #sources: ReadonlyMap<string, string>;
+
+  constructor(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>) {
     super(diagnostics);
+    this.#sources = sources;
+  }
+
+  /** Texts of the files that were read, by path. */
+  get sources(): ReadonlyMap<string, string> {
+    return this.#sources;
   }
 }
