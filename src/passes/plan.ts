@@ -3,6 +3,7 @@ import { bytesPerElement } from "../graph/dtype.js";
 import { mapAccesses } from "../kernels/access.js";
 import { type MemoryPlan, type ParameterLayout, segmentAlignment } from "../kernels/layout.js";
 import type { Access, Buffer, BufferHome, BufferId, KernelList } from "../kernels/record.js";
+import { tableKey } from "../kernels/table-key.js";
 import type { ScalarName } from "../primitives/names.js";
 import { livesOf, successors } from "./plan/liveness.js";
 import { align, pack } from "./plan/pack.js";
@@ -47,7 +48,7 @@ export function plan(lists: readonly KernelList[], layout: ParameterLayout): Mem
       case "outputs":
         return appended(home.segment, `${home.segment} ${home.name}`, bytesOf(buffer));
       case "constants":
-        return appended("constants", `${buffer.dtype} ${home.values.join(",")}`, bytesOf(buffer));
+        return appended("constants", tableKey(buffer.dtype, home.values), bytesOf(buffer));
       case "prepared":
         return appended("prepared", `prepared ${id}`, bytesOf(buffer));
       case "scratch":

@@ -6,6 +6,7 @@ import type { Dtype } from "../../graph/dtype.js";
 import type { NodeOf, ValueId } from "../../graph/node.js";
 import { elementCount } from "../../graph/shape.js";
 import type { Buffer, BufferHome, BufferId } from "../../kernels/record.js";
+import { tableKey } from "../../kernels/table-key.js";
 import { elementsOf, type Facts, shapeOfValue, typeOf } from "./facts.js";
 import { beforeView, contiguousStorage, type Storage } from "./strides.js";
 
@@ -28,7 +29,7 @@ export class Buffers {
 
   /** The one buffer of a home that is read. */
   leaf(dtype: Dtype, elements: number, home: BufferHome): BufferId {
-    const key = JSON.stringify(home);
+    const key = home.segment === "constants" ? tableKey(dtype, home.values) : JSON.stringify(home);
     let buffer = this.#leaves.get(key);
     if (buffer === undefined) {
       buffer = this.add(dtype, elements, home);

@@ -21,7 +21,7 @@ export class ProgramBuilder {
   }
 
   emit(instruction: ScalarInstruction): number {
-    const key = JSON.stringify(instruction);
+    const key = instruction.kind === "constant" ? constantKey(instruction) : JSON.stringify(instruction);
     let place = this.#known.get(key);
     if (place === undefined) {
       place = this.instructions.push(instruction) - 1;
@@ -145,5 +145,9 @@ export class ProgramBuilder {
     return numberAt(place) === 0;
   }
 }
+
+/** JSON takes -0 for 0 and all that is not finite for null. */
+const constantKey = ({ value, dtype }: Extract<ScalarInstruction, { kind: "constant" }>): string =>
+  `constant ${dtype} ${Object.is(value, -0) ? "-0" : value}`;
 
 const zeroAtZero = new Set(["negate", "absolute", "sign", "floor", "sin", "tanh", "erf", "sqrt"]);
