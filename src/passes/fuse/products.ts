@@ -13,6 +13,9 @@ import type { Dimension, Layout } from "./space.js";
 
 type ContractionRoot = Extract<Root, { kind: "contraction" }>;
 
+/** Products that add into one accumulator: as many as the code generators' drivers take. */
+const mostProducts = 16;
+
 /** Fewer rows than this per matrix do not fill a tile. */
 const tileRows = 16;
 
@@ -73,6 +76,8 @@ function tryJoinProducts(
   const [rootA, rootB] = [a.root as ContractionRoot, b.root as ContractionRoot];
   const [layoutA, layoutB] = [forming.layouts[left], forming.layouts[right]];
   if (!layoutA || !layoutB) return "a sum is not seen point for point";
+  if (rootA.products.length + rootB.products.length > mostProducts)
+    return `a kernel sums up ${mostProducts} products at most`;
   const factorA = linearFactor(forming, a, left);
   const factorB = linearFactor(forming, b, right);
   if (factorA === undefined || factorB === undefined) return "a product is used otherwise before it is added";
