@@ -25,7 +25,7 @@ typedef struct {
 
 static void set_up(const weft_attention_job *job, float *workspace, forward *state) {
   const int64_t width = weft_padded(job->width), value_width = weft_padded(job->value_width);
-  const int64_t fit = RIGHT_FLOATS / (width + value_width) / WEFT_LANES * WEFT_LANES;
+  const int64_t fit = RIGHT_FLOATS / weft_larger(1, width + value_width) / WEFT_LANES * WEFT_LANES;
   state->keys = weft_smaller(weft_larger(job->keys, 1), weft_smaller(fit, MOST_KEYS));
   state->score_step = weft_padded(state->keys);
   state->output_step = value_width;
@@ -89,6 +89,8 @@ static void run_queries(const weft_attention_job *job, int64_t batch, int64_t he
       if (key > 0 && before != 1.0f)
         for (int64_t c = 0; c < state->output_step; c++) state->output[i * state->output_step + c] *= before;
     }
+    /* Values that are repeated along the keys start at one address in all blocks; the last one is packed for fewer keys. */
+    if (state->value_part.length != keys) state->value_part.column = -1;
     state->value_part.length = keys;
     state->values.rhs.base = v + weft_walk_offset(&job->v.line, key);
     weft_set_block(&values, 0, queries, 0, job->value_width);

@@ -38,7 +38,7 @@ static void set_up(const weft_attention_job *job, float *workspace, backward *st
   state->width = weft_padded(job->width);
   state->value_width = weft_padded(job->value_width);
   const int64_t per_key = 3 * state->width + 2 * state->value_width;
-  const int64_t fit = KEY_FLOATS / per_key / WEFT_LANES * WEFT_LANES;
+  const int64_t fit = KEY_FLOATS / weft_larger(1, per_key) / WEFT_LANES * WEFT_LANES;
   state->keys = weft_smaller(weft_larger(job->keys, 1), weft_smaller(fit, MOST_KEYS));
   state->score_step = weft_padded(state->keys);
   float *area = workspace;
@@ -140,8 +140,20 @@ static void run_queries(const weft_attention_job *job, int64_t batch, int64_t he
                    key > 0);
 }
 
+/* Queries that had nothing to attend to change nothing. */
+static void clear_queries(const weft_attention_job *job, int64_t batch, int64_t head) {
+  float *dq = weft_attention_head(&job->dq, batch, head);
+  const int64_t stride = weft_walk_stride(&job->dq.channel);
+  for (int64_t query = 0; query < job->queries; query++) {
+    float *to = dq + weft_walk_offset(&job->dq.line, query);
+    for (int64_t c = 0; c < job->width; c++) to[c * stride] = 0.0f;
+  }
+}
+
 /* One key head: the cotangents of its keys and values sum over the query heads of its group. */
 static void run_head(const weft_attention_job *job, int64_t batch, int64_t key_head, backward *state) {
+  if (job->keys == 0)
+    for (int64_t i = 0; i < job->group; i++) clear_queries(job, batch, key_head * job->group + i);
   for (int64_t key = 0; key < job->keys; key += state->keys) {
     const int64_t keys = weft_smaller(state->keys, job->keys - key);
     memset(state->dk_at, 0, (size_t)(keys * state->width) * sizeof(float));
