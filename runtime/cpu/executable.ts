@@ -62,8 +62,8 @@ export class CpuExecutable implements Executable {
     const programs: Pointer[] = [];
     try {
       for (const name of ["prepared", "constants", "inputs", "outputs", "scalars"] as const) {
-        const bytes = program.segments[name];
-        if (bytes > 0) memory.set(name, new NativeMemory(context.runtime, bytes, `segment ${name}`));
+        // Also those without a byte: tensors without elements have their places there.
+        memory.set(name, new NativeMemory(context.runtime, program.segments[name], `segment ${name}`));
       }
       for (const { dtype, offset, values } of program.constants) {
         const array =

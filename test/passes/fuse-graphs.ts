@@ -74,6 +74,7 @@ export function anyValues(graph: Graph): ReferenceEnvironment {
       name,
       Float64Array.from({ length: elementCount(node.attributes.shape) }, () => {
         const value = random();
+        if (dtype === "bool") return value > 0 ? 1 : 0;
         if (dtype === "i32") return Math.floor(Math.abs(value) * 4);
         return positive ? Math.abs(value) : value;
       }),

@@ -78,7 +78,7 @@ int64_t weft_program_bind(weft_program *program, int32_t segment, void *memory, 
 int weft_program_is_bound(const weft_program *program) {
   for (int64_t l = 0; l < program->launches; l++)
     for (int32_t i = 0; i < program->launch[l].bindings; i++)
-      if (!program->launch[l].buffers[i]) return 0;
+      if (program->launch[l].binding[i].bytes > 0 && !program->launch[l].buffers[i]) return 0;
   return 1;
 }
 

@@ -29,7 +29,7 @@ struct weft_program {
   double cost;
 };
 
-/* Whether every segment that a launch reads or writes is bound. */
+/* Whether every segment of which a launch reads or writes some bytes is bound. */
 int weft_program_is_bound(const weft_program *program);
 
 #endif
