@@ -46,6 +46,8 @@ export class CpuExecutable implements Executable {
   readonly #present = new Map<string, number>();
   readonly #scalars = new Map<ScalarName, number>();
   #versions = 0;
+  /** What later submissions are bound to, and what the one whose turn it is was. */
+  #bindsTo: CpuParameterSet | undefined;
   #set: CpuParameterSet | undefined;
   /** Whose outputs stand in the output memory. */
   #last: WeakRef<CpuSubmission> | undefined;
@@ -85,8 +87,7 @@ export class CpuExecutable implements Executable {
   bind(set: ParameterSet): void {
     if (!(set instanceof CpuParameterSet)) throw new Error("The parameters belong to another device");
     set.requirePlaces(this.program.parameters);
-    this.#set = set;
-    this.#preparedVersion = undefined;
+    this.#bindsTo = set;
   }
 
   submit(inputs: Inputs, scalars: Scalars = {}): Submission {
@@ -134,23 +135,19 @@ export class CpuExecutable implements Executable {
     if (this.#freed) return;
     this.#freed = true;
     const { line, runtime } = this.#context;
-    const release = () => {
+    line.afterAll(() => {
       this.#keepLast();
       for (const memory of this.#memory.values()) memory.free();
       runtime.programDestroy(this.#step);
       runtime.programDestroy(this.#prepare);
-    };
-    // After what was enqueued before; at once when the device is closed already.
-    void line
-      .enqueue(() => undefined)
-      .catch(() => undefined)
-      .then(release);
+    });
   }
 
-  /** Takes over inputs and scalars now, and does `work` when it is this submission's turn, with everything in place. */
+  /** Takes over inputs, scalars and parameters now, and does `work` when it is this submission's turn, with everything in place. */
   #enqueue<T>(inputs: Inputs, scalars: Scalars, work: () => Promise<T>): Promise<T> {
     let given: ReadonlyMap<string, Given>;
     let values: ReadonlyMap<ScalarName, number>;
+    const set = this.#bindsTo;
     try {
       if (this.#freed) throw new Error("The executable was freed");
       this.#accept(inputs, scalars);
@@ -161,6 +158,8 @@ export class CpuExecutable implements Executable {
     }
     return this.#context.line.enqueue(async () => {
       this.#keepLast();
+      if (this.#set !== set) this.#preparedVersion = undefined;
+      this.#set = set;
       this.#bindSegments();
       this.#writeInputs(given);
       this.#writeScalars(values);

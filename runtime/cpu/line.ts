@@ -10,6 +10,11 @@ export class Line {
     return result;
   }
 
+  /** Does `task`, which may not fail, when all that came before is over: also after the line was closed, and while it still ends. */
+  afterAll(task: () => void): void {
+    this.#last = this.#last.then(task);
+  }
+
   /** Takes no more tasks, and resolves when those that came so far are over. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -119,14 +119,11 @@ export class CpuParameterSet implements ParameterSet {
   }
 
   free(): void {
-    this.#freed = true;
-    // Submissions that were enqueued before may still run on this memory.
-    void this.#line
-      .enqueue(() => undefined)
-      .catch(() => undefined)
-      .then(() => {
-        for (const memory of this.#memory.values()) memory.free();
-        this.#memory.clear();
-      });
+    // What was enqueued before still runs on this memory.
+    this.#line.afterAll(() => {
+      this.#freed = true;
+      for (const memory of this.#memory.values()) memory.free();
+      this.#memory.clear();
+    });
   }
 }

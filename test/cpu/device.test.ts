@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Program } from "../../codegen/program.js";
 import { trusted } from "../../codegen/trust.js";
 import { createCpuDevice } from "../../runtime/cpu/device.js";
+import { Line } from "../../runtime/cpu/line.js";
 import type { Device } from "../../runtime/device.js";
 import { openPoisoned } from "./open-device.js";
 import { accumulate, layout, long, prepared, quotient, scale, sum } from "./programs.js";
@@ -272,6 +273,48 @@ describe("the CPU device", function () {
     assert.deepEqual(result.y, floats(2, 3, 4, 5));
     executable.free();
     await trusting.close();
+  });
+
+  it("runs every submission with the parameters that were bound and there when it was made", async () => {
+    const executable = await device.load(scale());
+    const [first, second] = [await device.parameters(layout), await device.parameters(layout)];
+    await first.write("a", floats(1, 2, 3, 4));
+    await second.write("a", floats(5, 6, 7, 8));
+    executable.bind(first);
+    const before = executable.submit({ x: floats(1, 1, 1, 1) });
+    first.free();
+    executable.bind(second);
+    const after = executable.submit({});
+    assert.deepEqual((await before.read(["y"])).y, floats(1, 2, 3, 4));
+    assert.deepEqual((await after.read(["y"])).y, floats(5, 6, 7, 8));
+    await assert.rejects(first.read("a"), /freed/);
+    executable.free();
+    second.free();
+  });
+
+  it("keeps the memory of what runs while it closes, whatever is freed meanwhile", async () => {
+    const line = new Line();
+    const events: string[] = [];
+    const run = line.enqueue(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      events.push("ran");
+    });
+    const closed = line.close();
+    line.afterAll(() => events.push("freed"));
+    await Promise.all([run, closed]);
+    line.afterAll(() => events.push("freed later"));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.deepEqual(events, ["ran", "freed", "freed later"]);
+
+    const closing = await openPoisoned(2);
+    const count = 1 << 20;
+    const executable = await closing.load(long(count));
+    const submission = executable.submit({ x: new Float32Array(count).fill(2) });
+    const closes = closing.close();
+    executable.free();
+    const { w } = await submission.read(["w"]);
+    await closes;
+    assert.ok(w.every((value) => Math.abs(value - 8) < 1e-5));
   });
 
   it("finishes what was submitted before it closes, and takes nothing more", async () => {
