@@ -158,6 +158,8 @@ static void run_launch(weft_pool *pool, const weft_launch *launch) {
   if (launch->units <= 0) return;
   int64_t pieces = weft_smaller(launch->units, PIECES_PER_THREAD * (int64_t)pool->threads);
   pieces = weft_smaller(pieces, (int64_t)(launch->cost / PIECE_COST));
+  /* What the ticket has room for. */
+  pieces = weft_smaller(pieces, 0xffff);
   const int64_t asleep = atomic_load(&pool->sleepers);
   if (pool->threads == 1 || pieces < 2 || launch->cost < WORTH_SHARING ||
       (launch->cost < WORTH_WAKING && asleep == pool->threads - 1)) {
@@ -168,7 +170,8 @@ static void run_launch(weft_pool *pool, const weft_launch *launch) {
   pool->launch = launch;
   pool->number++;
   atomic_store(&pool->ticket, (uint64_t)pool->number << 32 | (uint64_t)pieces << 16);
-  if (asleep > 0 && launch->cost >= WORTH_WAKING) wake(pool);
+  /* Looked at only now: a thread that counted itself before saw the old ticket, one that does later sees the new one. */
+  if (launch->cost >= WORTH_WAKING && atomic_load(&pool->sleepers) > 0) wake(pool);
   run_pieces(pool, pool->workspaces[0]);
   int64_t since = 0;
   while (atomic_load(&pool->finished) < pieces) {
