@@ -44,7 +44,9 @@ describe("the time to the first step of the conflict-edit example's generator", 
     const cache = await temporaryFolder();
     const cold = await measure(cache);
     assert.ok(cold < 10 * share(), `cold: ${cold} s`);
-    const warm = [await measure(cache), await measure(cache), await measure(cache)].sort((a, b) => a - b);
-    assert.ok(warm[1]! < share(), `warm: ${warm.join(", ")} s`);
+    // The median of three; two that are quick are enough to know it.
+    const warm = [await measure(cache), await measure(cache)];
+    if (!warm.every((seconds) => seconds < share())) warm.push(await measure(cache));
+    assert.ok(warm.filter((seconds) => seconds < share()).length >= 2, `warm: ${warm.join(", ")} s`);
   });
 });

@@ -41,9 +41,5 @@ describe("weft doctor", () => {
     assert.match(stdout, /^missing {2}cpu {8}\S/m);
     assert.match(stdout, /apt install gcc/);
     assert.match(stdout, /^ready {4}reference/m);
-    const json = await weftProcess(["doctor", "--json"], { environment });
-    assert.equal(json.code, 1);
-    const [cpu] = (JSON.parse(json.stdout) as Report).devices;
-    assert.ok(!cpu!.ready && /apt install gcc/.test(cpu!.detail));
   });
 });

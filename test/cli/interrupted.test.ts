@@ -3,13 +3,13 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeHost } from "../../src/cli/host.js";
 import { readCurves } from "../../src/index.js";
-import { model, type Started, start, temporaryFolder, weftProcess } from "./support.js";
+import { model, type Started, start, temporaryFolder, weft, weftProcess } from "./support.js";
 import { tables } from "./training-data.js";
 
 /** How often a run is interrupted or killed, over all tests here. */
 const kills = Number(process.env.WEFT_KILLS ?? 3);
 
-const steps = 1500;
+const steps = 1000;
 const stages = ["base", "tune"];
 
 describe("an interrupted training run", () => {
@@ -87,7 +87,7 @@ describe("an interrupted training run", () => {
     );
     const first = await start(long);
     await first.said("saved");
-    const second = await weftProcess([...long, "--resume"]);
+    const second = await weft(...long, "--resume");
     assert.equal(second.code, 1);
     assert.match(second.stderr, new RegExp(`busy is in use: process ${first.child.pid} trains there`));
 
@@ -101,13 +101,13 @@ describe("an interrupted training run", () => {
       stopped.stderr,
     );
 
-    const anew = await weftProcess(long);
+    const anew = await weft(...long);
     assert.equal(anew.code, 1);
     assert.match(
       anew.stderr,
       /^weft: .*busy\/base holds an unfinished run; go on with --resume, or choose another folder with --run\n$/,
     );
-    const other = await weftProcess([...long, "--resume", "--seed", "5"]);
+    const other = await weft(...long, "--resume", "--seed", "5");
     assert.equal(other.code, 1);
     assert.match(other.stderr, /seed: was 0, is now 5/);
   });

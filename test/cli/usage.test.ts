@@ -85,7 +85,10 @@ describe("the weft command", () => {
   });
 
   it("ends with its code as a process, and apart from that like here", async () => {
-    for (const args of [["check", model("small")], ["check", "none.weft"], ["chekc"]])
+    for (const args of [
+      ["check", model("small")],
+      ["check", "none.weft"],
+    ])
       assert.deepEqual(await weftProcess(args), { ...(await weft(...args)), signal: null });
   });
 
