@@ -4,10 +4,11 @@ export interface Budget {
   readonly name: "full" | "short";
   readonly seeds: readonly number[];
   readonly objectives: readonly Objective[];
-  /** Steps of pretraining, of every variant, and of every run of the learning-rate sweep (0: the middle rate is taken). */
+  /** Steps of pretraining, and of every variant. */
   readonly pretrain: number;
   readonly steps: number;
-  readonly sweep: number;
+  /** Whether every variant is trained at three learning rates on the first seed; else the middle one is taken. */
+  readonly sweep: boolean;
   /** Held-out pictures at most; each stands with every task. */
   readonly pictures: number;
 }
@@ -21,8 +22,8 @@ export const budgets: Readonly<Record<Budget["name"], Budget>> = {
     objectives: ["direct", "flow"],
     pretrain: 2000,
     steps: 1500,
-    sweep: 300,
+    sweep: true,
     pictures: 150,
   },
-  short: { name: "short", seeds: [1], objectives: ["direct"], pretrain: 800, steps: 500, sweep: 0, pictures: 40 },
+  short: { name: "short", seeds: [1], objectives: ["direct"], pretrain: 800, steps: 500, sweep: false, pictures: 40 },
 };

@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import {
   compile,
-  loadStage,
   type Model,
   nodeHost,
   type OpenDevice,
@@ -14,7 +13,6 @@ import {
   type Setting,
   type TrainingPrograms,
   type TrainingReport,
-  type TrainingStage,
   train,
   trainingPrograms,
   writeSafetensors,
@@ -97,23 +95,27 @@ interface Study extends ExperimentOptions {
   readonly data: ReturnType<typeof editSources>;
 }
 
-/** The model with the budget's steps and the learning rates chosen so far. */
-function planned(
-  study: Study,
-  change: (stage: TrainingStage) => Partial<TrainingStage> & { readonly rate?: number },
-): Model {
-  const { budget, model } = study;
+const seedFolder = (study: Study, seed: number): string => join(study.folder, `seed-${seed}`);
+
+/** Where the stage of a variant trained at some learning rate stands. */
+export const variantFolder = (seedFolder: string, name: string, rate: number): string =>
+  join(seedFolder, `${name}-${rate}`);
+
+/** The model with the budget's steps. With a rate, a stage that starts from weights handed in rather than after another stage. */
+function planned({ budget, model }: Study, name: string, rate?: number): Model {
   return {
     ...model,
     stages: model.stages.map((stage) => {
-      const { rate, ...changes } = change(stage);
-      const optimizer = rate === undefined ? stage.optimizer : { ...stage.optimizer, learningRate: rate };
-      return { ...stage, steps: stage.name === "pretrain" ? budget.pretrain : budget.steps, optimizer, ...changes };
+      if (stage.name !== name) return stage;
+      if (rate === undefined) return { ...stage, steps: budget.pretrain };
+      const { after: _, ...detached } = stage;
+      return { ...detached, steps: budget.steps, optimizer: { ...stage.optimizer, learningRate: rate } };
     }),
-    entryPoint: (name) => model.entryPoint(name),
+    entryPoint: (entry) => model.entryPoint(entry),
   };
 }
 
+/** Trains a stage, or reads back what it left when it was trained before. The caller frees the parameters. */
 async function trainStage(
   study: Study,
   model: Model,
@@ -142,41 +144,39 @@ async function trainStage(
   return result.parameters;
 }
 
-const seedFolder = (study: Study, seed: number): string => join(study.folder, `seed-${seed}`);
+const pretrained = (study: Study, seed: number): Promise<ParameterSet> =>
+  trainStage(study, planned(study, "pretrain"), "pretrain", seed, seedFolder(study, seed));
 
-/** Three learning rates for each variant on the first seed, judged by the error on validation pictures. */
+async function trainVariant(study: Study, name: string, rate: number, seed: number): Promise<ParameterSet> {
+  const folder = variantFolder(seedFolder(study, seed), name, rate);
+  const weights = join(seedFolder(study, seed), "pretrain", "final.safetensors");
+  return trainStage(study, planned(study, name, rate), name, seed, folder, weights);
+}
+
+/**
+ * Every variant at three learning rates on the first seed, at full length (short runs favour rates that are too high for long ones), judged by the
+ * error on validation pictures. The chosen run is the first seed's result.
+ */
 async function runSweep(study: Study): Promise<SweepResult> {
   const { budget } = study;
-  if (budget.sweep === 0)
+  if (!budget.sweep)
     return Object.fromEntries(
       trainedVariants.map(({ name, learningRates }) => [name, { chosen: learningRates[1], errors: {} }]),
     );
   const seed = budget.seeds[0]!;
   const result: Record<string, { chosen: number; errors: Record<string, number> }> = {};
-  const base = await trainStage(
-    study,
-    planned(study, () => ({})),
-    "pretrain",
-    seed,
-    seedFolder(study, seed),
-  );
-  base.free();
-  const pretrained = join(seedFolder(study, seed), "pretrain", "final.safetensors");
+  (await pretrained(study, seed)).free();
   const targets = await picturesOf(study.data.sources.validation, "target");
   for (const variant of trainedVariants) {
     const errors: Record<string, number> = {};
     for (const rate of variant.learningRates) {
-      const folder = join(study.folder, "sweep", `${variant.name}-${rate}`);
-      errors[rate] = await remembered(join(folder, "validation.json"), async () => {
-        study.log(`${study.objective}: learning rate ${rate} for ${variant.name}`);
-        const model = planned(study, (stage) => (stage.name === variant.name ? { steps: budget.sweep, rate } : {}));
-        const detached = {
-          ...model,
-          stages: model.stages.map((stage) => (stage.name === variant.name ? withoutAfter(stage) : stage)),
-        };
-        const set = await trainStage(study, detached, variant.name, seed, folder, pretrained);
-        const edited = await evaluator(study.programs, study.data.sources.validation).edit(variant.edit, set);
-        set.free();
+      const path = join(variantFolder(seedFolder(study, seed), variant.name, rate), "validation.json");
+      errors[rate] = await remembered(path, async () => {
+        study.log(`${study.objective}, seed ${seed}: ${variant.title}, learning rate ${rate}`);
+        const set = await trainVariant(study, variant.name, rate, seed);
+        const edited = await evaluator(study.programs, study.data.sources.validation)
+          .edit(variant.edit, set)
+          .finally(() => set.free());
         return mean(scorePictures(edited, targets, study.data.rows.validation.length).errors);
       });
     }
@@ -186,15 +186,9 @@ async function runSweep(study: Study): Promise<SweepResult> {
   return result;
 }
 
-function withoutAfter(stage: TrainingStage): TrainingStage {
-  const { after: _, ...rest } = stage;
-  return rest;
-}
-
 async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<ScoresOfSeed> {
   const { data } = study;
   const folder = seedFolder(study, seed);
-  const model = planned(study, (stage) => (sweep[stage.name] ? { rate: sweep[stage.name]!.chosen } : {}));
   const rows = data.rows.held_out;
   const editor = evaluator(study.programs, data.sources.held_out);
   const targets = await picturesOf(data.sources.held_out, "target");
@@ -211,14 +205,14 @@ async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<
   await saveSheet(join(folder, "sheet-target.safetensors"), targets);
   await score("copy", () => picturesOf(data.sources.held_out, "source"));
   await score("base", async () => {
-    const set = await trainStage(study, model, "pretrain", seed, folder);
+    const set = await pretrained(study, seed);
     return editor.edit("base_edit", set).finally(() => set.free());
   });
-  for (const variant of trainedVariants) {
-    await score(variant.name, async () => {
-      study.log(`${study.objective}, seed ${seed}: ${variant.title}`);
-      const set = await trainStage(study, model, variant.name, seed, folder);
-      return editor.edit(variant.edit, set).finally(() => set.free());
+  for (const { name, title, edit } of trainedVariants) {
+    await score(name, async () => {
+      study.log(`${study.objective}, seed ${seed}: ${title}`);
+      const set = await trainVariant(study, name, sweep[name]!.chosen, seed);
+      return editor.edit(edit, set).finally(() => set.free());
     });
   }
   const controls: readonly [VariantName, (tokens: Float32Array) => Float32Array][] = [
@@ -228,13 +222,8 @@ async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<
   ];
   for (const [name, change] of controls) {
     await score(name, async () => {
-      const set = await study.programs.parameters();
+      const set = await trainVariant(study, "full", sweep.full!.chosen, seed);
       try {
-        await loadStage(
-          { model, seed, folder, host, programs: study.programs, data: Object.values(data.sources) },
-          "full",
-          set,
-        );
         return await editor.edit("edit_with", set, change(await editor.operators(set)));
       } finally {
         set.free();

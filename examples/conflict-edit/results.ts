@@ -5,7 +5,7 @@ import { contactSheet } from "../../runtime/report/contact-sheet.js";
 import { htmlPage, htmlTable, textTable } from "../../runtime/report/page.js";
 import { nodeHost, readCurves, readSafetensors } from "../../src/index.js";
 import type { Budget } from "./budgets.js";
-import { type ObjectiveResult, sheetRows } from "./experiment.js";
+import { type ObjectiveResult, sheetRows, variantFolder } from "./experiment.js";
 import { conflictTasks } from "./instructions.js";
 import { pictureAt, type WinRate } from "./metrics.js";
 import { pictureSize } from "./pictures.js";
@@ -128,12 +128,14 @@ function sweepTable({ sweep, trained }: ObjectiveResult): string {
   return `<h3>Trained numbers and learning rates</h3>${htmlTable(["Variant", "trained numbers", "learning rate", "validation MSE x1000 of each rate"], rows)}`;
 }
 
-async function curvesOf(stages: string, budget: Budget, { objective }: ObjectiveResult): Promise<string> {
+async function curvesOf(stages: string, budget: Budget, { objective, sweep }: ObjectiveResult): Promise<string> {
   const charts: string[] = [];
   for (const names of [["pretrain"], trainedVariants.map(({ name }) => name)]) {
     const curves = [];
     for (const name of names) {
-      const { steps } = await readCurves(host, join(stages, objective, `seed-${budget.seeds[0]}`, name));
+      const seed = join(stages, objective, `seed-${budget.seeds[0]}`);
+      const folder = name === "pretrain" ? seed : variantFolder(seed, name, sweep[name]!.chosen);
+      const { steps } = await readCurves(host, join(folder, name));
       curves.push({
         name,
         points: smooth(
