@@ -1,7 +1,8 @@
 /**
  * Programs that were compiled before, by any process of this user, in the same folder as the compiled kernels. A program is native code in
  * the end, so only what this very compiler would make is taken: the name of a file covers the compiler's own text, the model's, and all
- * settings. Who can write to the folder could put libraries there as well; the digest is for what a crash or a disk has torn.
+ * settings. Who can write to the folder could put libraries there as well, so a folder that others can write to is not read (`LibraryCache`);
+ * the digest is for what a crash or a disk has torn.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
@@ -31,7 +32,7 @@ export async function cachedProgram(
     .update(programKey(model, sources, entry, options))
     .digest("hex")
     .slice(0, 32)}.json`;
-  const found = await read(cache.path(name));
+  const found = await read(cache, name);
   if (found !== undefined) return trusted(found);
   const program = programFor(model, sources, entry, options);
   const text = textOf(program);
@@ -43,8 +44,10 @@ export async function cachedProgram(
   return program;
 }
 
-async function read(path: string): Promise<Program | undefined> {
+async function read(cache: LibraryCache, name: string): Promise<Program | undefined> {
+  const path = cache.path(name);
   try {
+    await cache.requireOwn();
     const text = await readFile(path, "utf8");
     const end = text.indexOf("\n");
     const body = text.slice(end + 1);

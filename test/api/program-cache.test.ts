@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isTrusted } from "../../codegen/trust.js";
 import { describeTarget } from "../../runtime/cpu/target.js";
@@ -65,6 +66,16 @@ describe("the cache of programs", () => {
     await writeFile(blocked, "");
     const program = await cachedProgram(compiled.model, compiled.sources, "predict", options, blocked);
     assert.deepEqual(program, programFor(compiled.model, compiled.sources, "predict", options));
+  });
+
+  it("takes nothing from a folder that every user can write to", async () => {
+    const expected = await cached();
+    const [name] = await files();
+    const path = join(folder, name!);
+    const body = JSON.stringify({ ...expected, kernels: [{ name: "planted", source: "int planted;" }] });
+    await writeFile(path, `${createHash("sha256").update(body).digest("hex")}\n${body}`);
+    await chmod(folder, 0o777);
+    assert.deepEqual(await cached(), expected);
   });
 
   it("keeps a bounded number of programs, those last used", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { cPrelude } from "../../codegen/c/prelude.js";
@@ -57,6 +57,20 @@ describe("the compiler of C kernels", function () {
       assert.match(error.message, /unknown_name/);
       return true;
     });
+  });
+
+  it("refuses a folder that every user can write to, and makes its own for this user alone", async () => {
+    const made = join(folder.path, "deeper", "cache");
+    await new Compiler(await findToolchain(), new LibraryCache(made)).kernels([empty("one")], cPrelude);
+    assert.equal(statSync(made).mode & 0o077, 0);
+    chmodSync(made, 0o777);
+    await assert.rejects(createCpuDevice({ threads: 1, cache: made }), /Every user .* can write to the cache folder/);
+  });
+
+  it("finds libraries in a folder that is named relative to the current one", async () => {
+    const device = await createCpuDevice({ threads: 1, cache: relative(process.cwd(), folder.path) });
+    assert.ok(isAbsolute(new LibraryCache(".").path("library.so")));
+    await device.close();
   });
 
   it("lets processes fill one cache at the same time", async () => {
