@@ -34,6 +34,19 @@ WEFT_INLINE uint16_t weft_to_bf16(float x) {
 WEFT_INLINE float weft_round_bf16(float x) { return weft_from_bf16(weft_to_bf16(x)); }
 WEFT_INLINE float weft_round_f16(float x) { return (float)(_Float16)x; }
 
+/* Any float as the nearest integer towards zero; what is not a number becomes 0. */
+WEFT_INLINE int32_t weft_to_i32(float x) {
+  const float low = x < -2147483648.0f ? -2147483648.0f : x;
+  const float bounded = low > 2147483520.0f ? 2147483520.0f : low;
+  const int32_t whole = (int32_t)(x == x ? bounded : 0.0f);
+  return x >= 2147483648.0f ? INT32_MAX : whole;
+}
+WEFT_INLINE uint32_t weft_to_u32(float x) {
+  const float low = x > 0.0f ? x : 0.0f;
+  const uint32_t whole = (uint32_t)(low > 4294967040.0f ? 4294967040.0f : low);
+  return x >= 4294967296.0f ? UINT32_MAX : whole;
+}
+
 /* Division by zero gives zero instead of a trap; the quotient is taken in 64 bits, where -2^31 / -1 fits. */
 WEFT_INLINE int32_t weft_divide_i32(int32_t a, int32_t b) {
   const int64_t divisor = b == 0 ? 1 : b;

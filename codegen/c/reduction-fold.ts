@@ -1,6 +1,6 @@
 /** Accumulators of reductions in C. */
 import type { ScalarInstruction, ScalarProgram } from "../../src/kernels/scalar.js";
-import { valueType } from "../scalar/dialect.js";
+import { cDialect, valueType } from "../scalar/dialect.js";
 import type { InstructionOf } from "../scalar/print.js";
 
 export type Reduce = InstructionOf<"reduce">;
@@ -46,7 +46,9 @@ export function folded(body: ScalarProgram, reduce: Reduce, accumulator: string,
   const isFloat = foldedType(body, reduce) === "float";
   switch (reduce.reduction) {
     case "sum":
-      return `${accumulator} + ${value}`;
+      return foldedType(body, reduce) === "int32_t"
+        ? cDialect.wrapping("+", accumulator, value)
+        : `${accumulator} + ${value}`;
     case "maximum":
     case "argmax":
       return isFloat

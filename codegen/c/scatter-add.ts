@@ -8,11 +8,16 @@ import { KernelWriter } from "./writer.js";
 /** Elements of the rest that one unit adds up: whole cache lines, so that no two units write into one. */
 const unitRest = 64;
 
-/** Emits the kernels of a scatter-add: one, or none when the target is empty. Sums run in the order of the updates. */
+/**
+ * Emits the kernels of a scatter-add: one, or none when the target is empty. Sums run in the order of the updates.
+ * @throws RangeError for numbers that are no f32: the C kernel adds those only.
+ */
 export function emitScatterAdd(record: ScatterAddKernel, buffers: readonly Buffer[]): readonly EmittedKernel[] {
   const { batch, updates, size, rest } = record;
   const [batches, updateCount, restCount] = [elementCount(batch), elementCount(updates), elementCount(rest)];
   if (batches * size * restCount === 0) return [];
+  const { dtype } = buffers[record.source.buffer]!;
+  if (dtype !== "f32") throw new RangeError(`a scatter-add of ${dtype}; the C kernel adds f32`);
   const writer = new KernelWriter(buffers);
   const header = [batches, updateCount, size, restCount, unitRest];
   const ofBatch = { extents: batch, at: 0 };

@@ -26,8 +26,12 @@ export interface Dialect {
   declare(name: string, type: ValueType, expression: string): string;
   /** A finite number, exactly; booleans are 0 or 1. */
   literal(value: number, type: ValueType): string;
-  /** Converts a value: float to integer truncates, to bool compares with zero. */
+  /** Converts a value: float to integer truncates (what does not fit is undefined), to bool compares with zero. */
   convert(expression: string, from: ValueType, to: ValueType): string;
+  /** As `convert` for a float that may be anything: the nearest integer there is, 0 for NaN. */
+  saturate(expression: string, to: "i32" | "u32"): string;
+  /** An operation on two i32 that wraps to 32 bits. */
+  wrapping(operator: "+" | "-" | "*", a: string, b: string): string;
   /** Rounds an f32 expression to a narrower storage type, to nearest even; the result is f32 again. */
   round(expression: string, dtype: "f16" | "bf16"): string;
   select(condition: string, then: string, otherwise: string): string;
@@ -91,6 +95,9 @@ export const cDialect: Dialect = {
     if (to === "bool") return from === "f32" ? `(${expression} != 0.0f)` : `(${expression} != 0)`;
     return `((${cTypes[to]})${expression})`;
   },
+  saturate: (expression, to) => `weft_to_${to}(${expression})`,
+  // Signed overflow is undefined in C, and compilers make use of that.
+  wrapping: (operator, a, b) => `(int32_t)((uint32_t)${a} ${operator} (uint32_t)${b})`,
   round: (expression, dtype) => `weft_round_${dtype}(${expression})`,
   select: (condition, then, otherwise) => `(${condition} ? ${then} : ${otherwise})`,
   not: "!",

@@ -2,7 +2,7 @@
 import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ScalarInstruction, ScalarProgram } from "../../src/kernels/scalar.js";
 import type { BinaryName, UnaryName } from "../../src/primitives/names.js";
-import { type Dialect, valueType } from "./dialect.js";
+import { type Dialect, type ValueType, valueType } from "./dialect.js";
 
 export type InstructionOf<K extends ScalarInstruction["kind"]> = Extract<ScalarInstruction, { kind: K }>;
 
@@ -102,14 +102,16 @@ function expressionOf(
     case "reduce":
       return spelled(leaves.reduce?.(instruction, position));
     case "unary":
-      return unary(instruction.operation, name(instruction.operand), valueType(instruction.dtype) === "f32", dialect);
+      return unary(instruction.operation, name(instruction.operand), valueType(instruction.dtype), dialect);
     case "binary":
       return binary(program, instruction, name, dialect);
     case "select":
       return dialect.select(name(instruction.condition), name(instruction.then), name(instruction.otherwise));
     case "cast": {
       const from = program[instruction.operand]!.dtype;
-      const converted = dialect.convert(name(instruction.operand), valueType(from), valueType(instruction.dtype));
+      const [source, to] = [name(instruction.operand), valueType(instruction.dtype)];
+      const saturates = valueType(from) === "f32" && (to === "i32" || to === "u32");
+      const converted = saturates ? dialect.saturate(source, to) : dialect.convert(source, valueType(from), to);
       const narrow = instruction.dtype === "f16" || instruction.dtype === "bf16" ? instruction.dtype : undefined;
       return narrow && from !== narrow ? dialect.round(converted, narrow) : converted;
     }
@@ -126,12 +128,14 @@ function asU32(program: ScalarProgram, position: number, name: (position: number
   return dialect.convert(name(position), valueType(program[position]!.dtype), "u32");
 }
 
-function unary(operation: UnaryName, x: string, isFloat: boolean, dialect: Dialect): string {
+function unary(operation: UnaryName, x: string, type: ValueType, dialect: Dialect): string {
+  const isFloat = type === "f32";
   switch (operation) {
     case "negate":
-      return `-${x}`;
+      return type === "i32" ? dialect.wrapping("-", "0", x) : `-${x}`;
     case "absolute":
-      return isFloat ? `${dialect.builtin.absolute}(${x})` : dialect.select(`${x} < 0`, `-${x}`, x);
+      if (isFloat) return `${dialect.builtin.absolute}(${x})`;
+      return dialect.select(`${x} < 0`, dialect.wrapping("-", "0", x), x);
     case "sign":
       return isFloat ? `weft_sign(${x})` : dialect.select(`${x} > 0`, "1", dialect.select(`${x} < 0`, "(-1)", "0"));
     case "floor":
@@ -164,11 +168,11 @@ function binary(
   const type = valueType(program[instruction.left]!.dtype);
   switch (operation) {
     case "add":
-      return `${left} + ${right}`;
     case "subtract":
-      return `${left} - ${right}`;
-    case "multiply":
-      return `${left} * ${right}`;
+    case "multiply": {
+      const operator = operators[operation];
+      return type === "i32" ? dialect.wrapping(operator, left, right) : `${left} ${operator} ${right}`;
+    }
     case "divide":
       return type === "f32" ? `${left} / ${right}` : `weft_divide_${type}(${left}, ${right})`;
     case "remainder":
@@ -190,6 +194,8 @@ function binary(
       return `${left} ${dialect.or} ${right}`;
   }
 }
+
+const operators = { add: "+", subtract: "-", multiply: "*" } as const;
 
 function extremum(operation: BinaryName, left: string, right: string, dialect: Dialect): string {
   return dialect.select(`${left} ${operation === "maximum" ? ">" : "<"} ${right}`, left, right);

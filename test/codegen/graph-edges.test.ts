@@ -1,4 +1,5 @@
 import type { Device } from "../../runtime/device.js";
+import { environmentOf } from "../../runtime/reference/environment.js";
 import type { GraphBuilder } from "../../src/graph/builder.js";
 import type { ValueId } from "../../src/graph/node.js";
 import type { Shape } from "../../src/graph/shape.js";
@@ -110,6 +111,38 @@ describe("graphs in C at the edges", function () {
       });
       b.output("attended", operations.add(b, operations.reshape(b, attended!, [1, 2]), table("f32")));
     }));
+
+  it("saturate where floats become integers, and wrap where integers overflow", async () => {
+    const graph = graphOf((b) => {
+      const x = input(b, "x", [9]);
+      b.output("i32", operations.cast(b, x, "i32"));
+      b.output("u32", operations.cast(b, x, "u32"));
+      const i = typed(b, "i", "i32", [4]);
+      const one = operations.constantLike(b, 1, i);
+      b.output("overtaken", operations.less(b, operations.add(b, i, one), i));
+      b.output("undercut", operations.less(b, i, operations.subtract(b, i, one)));
+      b.output("turned", operations.less(b, operations.negate(b, i), operations.constantLike(b, 0, i)));
+      b.output("size", operations.less(b, operations.absolute(b, i), operations.constantLike(b, 0, i)));
+      b.output("product", operations.multiply(b, i, i));
+      b.output("sum", operations.reduceSum(b, i, [0]));
+    });
+    const floats = [
+      3e9,
+      -3e9,
+      5e9,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      -1.5,
+      2147483520,
+      2.9,
+    ];
+    const inputs = new Map([
+      ["x", Float64Array.from(floats)],
+      ["i", Float64Array.of(2 ** 31 - 1, -(2 ** 31), 65_537, -3)],
+    ]);
+    await assertDeviceAgrees(device, graph, environmentOf({ inputs }));
+  });
 
   it("add up more products than one kernel takes", () =>
     check((b) => {
