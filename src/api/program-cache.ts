@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Program } from "../../codegen/program.js";
 import { trusted } from "../../codegen/trust.js";
@@ -26,8 +26,10 @@ export async function cachedProgram(
   options: CompileOptions,
   folder = cacheFolder(),
 ): Promise<Program> {
+  const compiler = await compilerText();
+  if (compiler === undefined) return programFor(model, sources, entry, options);
   const cache = new LibraryCache(folder);
-  const hash = createHash("sha256").update(await compilerText());
+  const hash = createHash("sha256").update(compiler);
   const name = `program-${hash
     .update(programKey(model, sources, entry, options))
     .digest("hex")
@@ -80,28 +82,32 @@ async function removeOldest(folder: string): Promise<void> {
   for (const { name } of used.slice(kept)) await rm(join(folder, name), { force: true });
 }
 
-let text: Promise<string> | undefined;
+let text: Promise<string | undefined> | undefined;
 
-/** Digest of every file that has a say in what a program is: another compiler's programs are not this one's. */
-function compilerText(): Promise<string> {
+/**
+ * Digest of every file that has a say in what a program is: another compiler's programs are not this one's. Undefined when one of them
+ * has changed since this process began, which therefore may run something else than what they say.
+ */
+function compilerText(): Promise<string | undefined> {
   text ??= digestOfCompiler();
   return text;
 }
 
-async function digestOfCompiler(): Promise<string> {
-  const root = fileURLToPath(new URL("../../", import.meta.url));
-  const extension = fileURLToPath(import.meta.url)
-    .slice(dirname(fileURLToPath(import.meta.url)).length)
-    .split(".")
-    .at(-1)!;
+async function digestOfCompiler(): Promise<string | undefined> {
+  const own = fileURLToPath(import.meta.url);
   const hash = createHash("sha256");
   for (const part of ["dsl", "src", "codegen"]) {
-    const names = (await readdir(join(root, part), { recursive: true })).sort();
-    const files = names.filter((name) => name.endsWith(`.${extension}`) && !name.endsWith(".d.ts"));
-    const texts = await Promise.all(files.map((name) => readFile(join(root, part, name))));
-    files.forEach((name, place) => {
-      hash.update(`${name}:${texts[place]!.length}:`).update(texts[place]!);
-    });
+    const folder = join(dirname(own), "../..", part);
+    const names = (await readdir(folder, { recursive: true })).sort();
+    const files = names.filter((name) => extname(name) === extname(own) && !name.endsWith(".d.ts"));
+    const found = await Promise.all(
+      files.map(async (name) => {
+        const { mtimeMs } = await stat(join(folder, name));
+        return { name, mtimeMs, bytes: await readFile(join(folder, name)) };
+      }),
+    );
+    if (found.some(({ mtimeMs }) => mtimeMs >= performance.timeOrigin)) return undefined;
+    for (const { name, bytes } of found) hash.update(`${name}:${bytes.length}:`).update(bytes);
   }
   return hash.digest("hex");
 }

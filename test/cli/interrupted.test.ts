@@ -27,15 +27,36 @@ describe("an interrupted training run", () => {
   const results = (run: string): Promise<Buffer[]> =>
     Promise.all(stages.map((stage) => readFile(join(folder, run, stage, "final.safetensors"))));
 
-  /** Sends a signal a while after training has begun; tells whether it came before the end. */
-  async function interrupt({ child, said, outcome }: Started, signal: NodeJS.Signals, milliseconds: number) {
-    await said("steps\n")
-      .catch(() => said("goes on after step"))
-      .catch(() => undefined);
-    const timer = setTimeout(() => child.kill(signal), milliseconds);
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+  /** Sends a signal a while after the process began, or after its training did. */
+  async function interrupt({ child, said, outcome }: Started, signal: NodeJS.Signals, wait: number, training: boolean) {
+    if (training) await Promise.any([said(" steps\n"), said("goes on after step")]).catch(() => undefined);
+    const timer = setTimeout(() => child.kill(signal), wait);
     const ended = await outcome;
     clearTimeout(timer);
     return ended;
+  }
+
+  /** Trains in a folder, at most so many times interrupted; returns when and how it was. */
+  async function trainInterrupted(run: string, most: number, duration: number): Promise<string[]> {
+    const moments: string[] = [];
+    while (moments.length < most) {
+      const signal = moments.length % 2 === 0 ? "SIGKILL" : "SIGINT";
+      const training = moments.length % 3 !== 2;
+      const wait = Math.random() * (training ? duration / 5 : duration / 2);
+      const ended = await interrupt(await start(command(run, "--resume")), signal, wait, training);
+      if (ended.code === 0) return moments;
+      moments.push(`${signal} ${wait.toFixed(0)} ms after ${training ? "training" : "it"} began`);
+      if (signal === "SIGKILL") assert.equal(ended.signal, "SIGKILL", `${moments}: ${ended.stderr}`);
+      else if (ended.signal !== "SIGINT") {
+        assert.equal(ended.code, 1, `${moments}: ${ended.stderr}`);
+        assert.match(ended.stdout, /^stopped at step \d+ of (base|tune); go on with --resume\n$/);
+      }
+    }
+    const last = await weftProcess(command(run, "--resume"));
+    assert.equal(last.code, 0, `${moments}: ${last.stderr}`);
+    return moments;
   }
 
   it("goes on with --resume after any signal at any moment, and ends with the same bytes as an unbroken one", async function () {
@@ -46,38 +67,27 @@ describe("an interrupted training run", () => {
     const duration = performance.now() - begun;
     const expected = await results("unbroken");
 
-    const moments: string[] = [];
-    let finished = false;
-    for (let kill = 0; kill < kills && !finished; kill++) {
-      const signal = kill % 2 === 0 ? "SIGKILL" : "SIGINT";
-      const moment = (Math.random() * duration) / Math.min(kills, 3);
-      moments.push(`${signal} after ${moment.toFixed(0)} ms`);
-      const ended = await interrupt(await start(command("broken", "--resume")), signal, moment);
-      finished = ended.code === 0;
-      if (finished) break;
-      if (signal === "SIGKILL") assert.equal(ended.signal, "SIGKILL", `${moments}: ${ended.stderr}`);
-      else if (ended.signal !== "SIGINT") {
-        assert.equal(ended.code, 1, `${moments}: ${ended.stderr}`);
-        assert.match(ended.stdout, /^stopped at step \d+ of (base|tune); go on with --resume\n$/);
+    const interrupted: number[] = [];
+    // Now and then a run is over before its signal comes; then another one takes the kills that are left.
+    for (let number = 0; sum(interrupted) < kills && number < kills + 2; number++) {
+      const run = `broken-${number}`;
+      const moments = await trainInterrupted(run, kills - sum(interrupted), duration);
+      interrupted.push(moments.length);
+      const found = await results(run);
+      for (const [place, stage] of stages.entries()) {
+        assert.ok(found[place]!.equals(expected[place]!), `${stage} differs after ${moments.join(", ")}`);
+        const read = await readCurves(nodeHost(), join(folder, run, stage));
+        assert.deepEqual(
+          read.steps.map(({ step }) => step),
+          Array.from({ length: steps }, (_, place) => place + 1),
+          moments.join(", "),
+        );
+        const left = (await readdir(join(folder, run, stage))).filter((name) => !name.endsWith(".partial"));
+        assert.deepEqual(left.sort(), ["final.safetensors", "metrics.jsonl"]);
       }
+      assert.deepEqual((await readdir(join(folder, run))).sort(), stages);
     }
-    const last = await weftProcess(command("broken", "--resume"));
-    assert.equal(last.code, 0, `${moments}: ${last.stderr}`);
-    const found = await results("broken");
-    stages.forEach((stage, place) => {
-      assert.ok(found[place]!.equals(expected[place]!), `${stage} differs after ${moments.join(", ")}`);
-    });
-    for (const stage of stages) {
-      const read = await readCurves(nodeHost(), join(folder, "broken", stage));
-      assert.deepEqual(
-        read.steps.map(({ step }) => step),
-        Array.from({ length: steps }, (_, place) => place + 1),
-        moments.join(", "),
-      );
-      const left = (await readdir(join(folder, "broken", stage))).filter((name) => !name.endsWith(".partial"));
-      assert.deepEqual(left.sort(), ["final.safetensors", "metrics.jsonl"]);
-    }
-    assert.deepEqual((await readdir(join(folder, "broken"))).sort(), stages);
+    assert.ok(sum(interrupted) > kills / 2, `of ${kills} signals only ${sum(interrupted)} came in time`);
   });
 
   it("keeps other processes out while it lasts, stops when asked to, and is not begun anew by mistake", async () => {

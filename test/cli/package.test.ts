@@ -3,12 +3,13 @@ import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { builtPackage, root, temporaryFolder } from "./support.js";
+import { buildComplaints, builtPackage, root, temporaryFolder } from "./support.js";
 
 const run = promisify(execFile);
 
 describe("the package", () => {
   it("is built with a command that runs, from a folder of any name", async () => {
+    assert.equal(await buildComplaints(), "");
     const folder = await builtPackage();
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
     const main = join(folder, "dist/src/cli/main.js");
