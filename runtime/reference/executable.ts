@@ -28,6 +28,8 @@ export class ReferenceExecutable implements Executable {
   readonly #loaded: LoadedProgram;
   readonly #device: Device;
   readonly #queue: Queue;
+  /** What later submissions are bound to, and what the one whose turn it is was. */
+  #bindsTo: ReferenceParameterSet | undefined;
   #set: ReferenceParameterSet | undefined;
   #freed = false;
   /** What the last submission ran on: inputs and scalars that are left out keep their values. */
@@ -44,12 +46,12 @@ export class ReferenceExecutable implements Executable {
     if (!(set instanceof ReferenceParameterSet)) throw new Error("The parameters belong to another device");
     set.requirePlaces(this.program.parameters);
     set.reserveOptimizer(this.program.segments.optimizer);
-    this.#set = set;
+    this.#bindsTo = set;
   }
 
   submit(inputs: Inputs, scalars: Scalars = {}): Submission {
     const given = this.#copied(inputs);
-    const results = this.#queue.enqueue(() => {
+    const results = this.#enqueue(() => {
       const run = this.#prepare(given, scalars);
       this.#last = run;
       return this.#run(run);
@@ -59,7 +61,7 @@ export class ReferenceExecutable implements Executable {
 
   async firstNonFinite(inputs: Inputs, scalars: Scalars = {}): Promise<string | undefined> {
     const given = this.#copied(inputs);
-    return this.#queue.enqueue(() => {
+    return this.#enqueue(() => {
       let found: string | undefined;
       this.#runLeavingStored(this.#prepare(given, scalars), (node, outputs) => {
         if (found === undefined && !outputs.every(({ data }) => data.every(Number.isFinite))) found = nodeLabel(node);
@@ -70,7 +72,7 @@ export class ReferenceExecutable implements Executable {
 
   /** One more run on the last inputs, node by node; stored tensors stay as they were. */
   async profile(): Promise<readonly { readonly label: string; readonly nanoseconds: number }[]> {
-    return this.#queue.enqueue(() => {
+    return this.#enqueue(() => {
       const times: { label: string; nanoseconds: number }[] = [];
       let before = performance.now();
       this.#runLeavingStored(this.#prepare({}, {}), (node) => {
@@ -84,7 +86,19 @@ export class ReferenceExecutable implements Executable {
 
   free(): void {
     this.#freed = true;
-    this.#last = { inputs: new Map(), scalars: new Map() };
+    this.#queue.afterAll(() => {
+      this.#last = { inputs: new Map(), scalars: new Map() };
+    });
+  }
+
+  /** Does `work` when it is its turn, with the parameters that are bound now. */
+  #enqueue<T>(work: () => T): Promise<T> {
+    if (this.#freed) return Promise.reject(new Error("The executable was freed"));
+    const set = this.#bindsTo;
+    return this.#queue.enqueue(() => {
+      this.#set = set;
+      return work();
+    });
   }
 
   /** The caller may reuse its arrays as soon as `submit` returns. */
@@ -96,7 +110,6 @@ export class ReferenceExecutable implements Executable {
 
   /** Checks what was handed in and joins it with what was there before. */
   #prepare(inputs: Inputs, scalars: Scalars): Run {
-    if (this.#freed) throw new Error("The executable was freed");
     const run: Run = { inputs: new Map(this.#last.inputs), scalars: new Map(this.#last.scalars) };
     for (const [name, value] of Object.entries(inputs)) run.inputs.set(name, this.#inputData(name, value));
     for (const name of this.#loaded.inputs.keys()) {

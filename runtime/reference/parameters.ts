@@ -106,6 +106,9 @@ export class ReferenceParameterSet implements ParameterSet {
   }
 
   free(): void {
-    this.#freed = true;
+    // What was enqueued before still runs on them.
+    this.#queue.afterAll(() => {
+      this.#freed = true;
+    });
   }
 }

@@ -11,6 +11,11 @@ export class Queue {
     return result;
   }
 
+  /** Does `task`, which may not fail, when all that came before is over: also after the queue was closed. */
+  afterAll(task: () => void): void {
+    this.#last = this.#last.then(task);
+  }
+
   /** Takes no more tasks, and resolves when those enqueued so far are over. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -84,6 +84,21 @@ describe("the reference device", () => {
     assert.deepEqual(await floats("optimizer"), Float32Array.of(1.5, 0, 3));
   });
 
+  it("runs every submission with the parameters that were bound and there when it was made", async () => {
+    const { executable, set } = await load(trainingProgram);
+    const other = await device.parameters(trainingProgram.parameters);
+    await set.write("w", Float32Array.of(1, 1, 1));
+    await other.write("w", Float32Array.of(2, 2, 2));
+    const before = executable.submit({ x: Float32Array.of(1, 1, 1) });
+    set.free();
+    executable.bind(other);
+    const after = executable.submit({});
+    executable.free();
+    assert.deepEqual(await before.read(["loss"]), { loss: Float32Array.of(3) });
+    assert.deepEqual(await after.read(["loss"]), { loss: Float32Array.of(6) });
+    await assert.rejects(set.read("w"), /freed/);
+  });
+
   it("gives random graphs' outputs and updates the interpreter's numbers", async () => {
     const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint8Array };
     for (let seed = 0; seed < 15; seed++) {
