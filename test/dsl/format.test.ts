@@ -97,6 +97,10 @@ describe("formatter", () => {
       `model M() {\n  train a on b { # why\n    c: x[i:i+1,1:-1], d: 2, # behind\n    e: 3,f: 4\n    g: 5, h: "${"x".repeat(110)}"\n  }\n}\n`,
       `model M() {\n  train a on b { # why\n    c: x[i : i + 1, 1:-1], d: 2 # behind\n    e: 3, f: 4\n    g: 5\n    h: "${"x".repeat(110)}"\n  }\n}\n`,
     ],
+    "keeps members side by side that commas separate": [
+      "module A() { a = 1,b = f(2) ,\n  param w: [n] = ones(), }\nmodule B() {\n  a = 1, forward(x: [n]) -> [n] { x },\n  b = 2\n}\n",
+      "module A() {\n  a = 1, b = f(2)\n  param w: [n] = ones()\n}\n\nmodule B() {\n  a = 1, forward(x: [n]) -> [n] { x }\n  b = 2\n}\n",
+    ],
     "makes nothing of nothing": ["\n\n  \n", ""],
   };
   for (const [name, [text, expected]] of Object.entries(pairs)) {

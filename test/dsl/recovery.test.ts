@@ -48,6 +48,15 @@ def last() {}
     assert.deepEqual(declared(text), ["Scale", "double", "Fit"]);
   });
 
+  it("goes on behind the comma between members", () => {
+    const text = "module A() { a = , b = 2, param w: = ones(), c 3, d = 4 }\n";
+    assert.deepEqual(errors(text), [
+      "1: expected an expression after `=`, but found `,`",
+      "1: expected a shape after `:`, but found `=`",
+      "1: expected `=` after `c`, but found `3`",
+    ]);
+  });
+
   it("finds where a bracket was forgotten, and says nothing of what follows from it", () => {
     assert.deepEqual(
       errors("fn f(x: [n]) -> [n] {\n  let y = (x + x\n  let z = y\n  z w\n}\n\nfn g(x: [n]) -> [n] { x }\n"),

@@ -31,13 +31,13 @@ export abstract class MemberGrammar extends StatementGrammar {
       this.ACTION(() => {
         if (member !== undefined) members.push(member);
       });
-      this.CONSUME(t.Newline);
+      this.SUBRULE(this.itemEnd);
     });
     this.CONSUME(t.RightBrace);
     return members;
   });
 
-  readonly member: ParserMethod<[], Member | undefined> = this.lineRule("member", "line", () => {
+  readonly member: ParserMethod<[], Member | undefined> = this.lineRule("member", "entry", () => {
     const named = (word: TokenType) => this.next(word) && this.nameAt(2);
     const doc = this.ACTION(() => this.docAbove());
     const member = this.OR<Member>({
