@@ -10,4 +10,6 @@ export interface Checker {
   readonly stages: ReadonlySet<string> | undefined;
   /** While members are checked in order: fields that are made further down. */
   readonly later?: ReadonlyMap<string, Name>;
+  /** In the types of a signature, where names may stand for sizes. */
+  readonly inAxes?: boolean;
 }

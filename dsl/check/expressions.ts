@@ -9,7 +9,7 @@ import { kindOfMemberAccess } from "./member-access.js";
 import { memberKind, readableNames } from "./members.js";
 import { nearest } from "./nearest.js";
 import { inner, lookup, type Scope, visibleNames } from "./scope.js";
-import { checkStatements } from "./statements.js";
+import { checkDistinct, checkStatements } from "./statements.js";
 
 /** Checks an expression and gives what is known of its value. */
 export function kindOf(checker: Checker, expression: Expression, scope: Scope): Kind {
@@ -42,6 +42,7 @@ export function kindOf(checker: Checker, expression: Expression, scope: Scope): 
       return { kind: expression.kind };
     case "comprehension": {
       kindOf(checker, expression.iterable, scope);
+      checkDistinct(checker, expression.names, "this `for`", true);
       const inside = inner(scope);
       for (const name of expression.names) inside.names.set(name.text, unknown);
       if (expression.condition !== undefined) kindOf(checker, expression.condition, inside);
@@ -109,7 +110,10 @@ export function nameKind(checker: Checker, name: Name, scope: Scope): Kind {
     checker.report(diagnose(messages.usedBeforeMade, name.span, { name: name.text }, [label]));
     return unknown;
   }
-  const values = { name: name.text, nearest: nearest(name.text, visibleNames(scope)) };
+  const near = nearest(name.text, visibleNames(scope));
+  // Something is near every name of one or two letters.
+  const inAxis = checker.inAxes === true && (near === undefined || name.text.length < 3);
+  const values = { name: name.text, nearest: near, inAxis };
   checker.report(diagnose(messages.undefinedName, name.span, values));
   return unknown;
 }

@@ -9,6 +9,9 @@ import { nearest } from "./nearest.js";
 import { inner, isBoundInFunction, rebind, type Scope, visibleNames } from "./scope.js";
 import { bindAxes, checkType } from "./types.js";
 
+/** The name for what nobody wants: it may stand several times in one `let`. */
+const thrownAway = "_";
+
 /** Statements one after the other, in the scope they bind their names in. */
 export function checkStatements(checker: Checker, statements: readonly Statement[], scope: Scope): void {
   for (const statement of statements) checkStatement(checker, statement, scope);
@@ -18,7 +21,7 @@ function checkStatement(checker: Checker, statement: Statement, scope: Scope): v
   switch (statement.kind) {
     case "let": {
       const kind = kindOf(checker, statement.value, scope);
-      checkDistinct(checker, statement.names, "this `let`");
+      checkDistinct(checker, statement.names, "this `let`", true);
       for (const name of statement.names) scope.names.set(name.text, statement.tuple ? unknown : kind);
       return;
     }
@@ -28,7 +31,7 @@ function checkStatement(checker: Checker, statement: Statement, scope: Scope): v
       return;
     case "for": {
       kindOf(checker, statement.iterable, scope);
-      checkDistinct(checker, statement.names, "this `for`");
+      checkDistinct(checker, statement.names, "this `for`", true);
       const inside = inner(scope);
       for (const name of statement.names) inside.names.set(name.text, unknown);
       checkBlock(checker, statement.body, inside);
@@ -63,9 +66,10 @@ function localNames(scope: Scope): string[] {
   return names.length > 0 ? names : visibleNames(scope);
 }
 
-export function checkDistinct(checker: Checker, names: readonly Name[], where: string): void {
+export function checkDistinct(checker: Checker, names: readonly Name[], where: string, mayThrowAway = false): void {
   const seen = new Map<string, Name>();
   for (const name of names) {
+    if (mayThrowAway && name.text === thrownAway) continue;
     const before = seen.get(name.text);
     if (before === undefined) {
       seen.set(name.text, name);
@@ -89,11 +93,12 @@ export function checkFunction(checker: Checker, declaration: FunctionDeclaration
   );
   const types = [...parameters.map((parameter) => parameter.type), result].filter((type) => type !== undefined);
   for (const type of types) bindAxes(type, scope);
+  const inAxes: Checker = { ...checker, inAxes: true };
   for (const parameter of parameters) {
-    if (parameter.type !== undefined) checkType(checker, parameter.type, scope);
+    if (parameter.type !== undefined) checkType(inAxes, parameter.type, scope);
     if (parameter.default !== undefined) kindOf(checker, parameter.default, scope);
     scope.names.set(parameter.name.text, parameterKind(parameter, checker.resolve));
   }
-  if (result !== undefined) checkType(checker, result, scope);
+  if (result !== undefined) checkType(inAxes, result, scope);
   return checkBlock(checker, declaration.body, scope);
 }

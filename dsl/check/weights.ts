@@ -30,7 +30,17 @@ function calledBuiltin(initial: Expression, scope: Scope): string | undefined {
   return callee?.kind === "builtin" ? callee.name : undefined;
 }
 
-/** Lists of numbers are values to start from. */
+/** Numbers, truth values and lists of them are values to start from. */
 function mayInitialize(kind: Kind): boolean {
-  return kind.kind === "unknown" || kind.kind === "initializer" || kind.kind === "list";
+  switch (kind.kind) {
+    case "unknown":
+    case "initializer":
+    case "list":
+    case "int":
+    case "float":
+    case "bool":
+      return true;
+    default:
+      return false;
+  }
 }

@@ -8,6 +8,7 @@ import type { ValueId } from "../graph/node.js";
 import { formatShape, type Shape } from "../graph/shape.js";
 import * as operations from "../primitives/operations.js";
 import { type Context, fail } from "./context.js";
+import { requireExact, requireHolds, requireLength } from "./limits.js";
 import { emit, operandLabels } from "./trace.js";
 import { bool, describeValue, dtypeName, float, int, list, string, type TensorValue, type Value } from "./values.js";
 
@@ -67,9 +68,16 @@ function staticBinary(
     if (operator === "or") return bool(left.value || right.value);
     return undefined;
   }
-  if (left.kind === "string" && right.kind === "string" && operator === "+") return string(left.value + right.value);
-  if (left.kind === "list" && right.kind === "list" && operator === "+") return list([...left.items, ...right.items]);
+  if (left.kind === "string" && right.kind === "string" && operator === "+") {
+    requireLength(context, left.value.length + right.value.length, span, "string", "characters");
+    return string(left.value + right.value);
+  }
+  if (left.kind === "list" && right.kind === "list" && operator === "+") {
+    requireLength(context, left.items.length + right.items.length, span);
+    return list([...left.items, ...right.items]);
+  }
   if (left.kind === "list" && right.kind === "int" && operator === "*") {
+    requireLength(context, left.items.length * right.value, span);
     return list(Array.from({ length: Math.max(right.value, 0) }, () => left.items).flat());
   }
   return undefined;
@@ -84,7 +92,10 @@ function staticNumbers(
 ): Value | undefined {
   const [a, b] = [left.value, right.value];
   const whole = left.kind === "int" && right.kind === "int";
-  const number = (value: number): Value => (whole ? int(value) : float(value));
+  const number = (value: number, isInt = whole): Value => {
+    requireExact(context, value, isInt, span);
+    return isInt ? int(value) : float(value);
+  };
   switch (operator) {
     case "+":
       return number(a + b);
@@ -103,7 +114,8 @@ function staticNumbers(
       if (b === 0) return fail(context, messages.divisionByZero, span, {});
       return number(a - b * Math.floor(a / b));
     case "**":
-      return whole && b >= 0 ? int(a ** b) : float(a ** b);
+      if (a === 0 && b < 0) return fail(context, messages.divisionByZero, span, {});
+      return number(a ** b, whole && b >= 0);
     case "<":
       return bool(a < b);
     case "<=":
@@ -153,6 +165,8 @@ function tensorBinary(
     if (left.kind !== "tensor" || right.kind !== "tensor") return undefined;
     return matmul(context, left, right, expression);
   }
+  const divides = operator === "/" || operator === "//" || operator === "%";
+  if (divides && isNumber(right) && right.value === 0) return fail(context, messages.divisionByZero, span, {});
   const special = operator === "**" ? staticPower(context, left, right, span) : undefined;
   if (special) return special;
   const pair = together(context, left, right, expression.left.span, expression.right.span, span);
@@ -203,6 +217,7 @@ export function constantOf(
     (value.kind === "int" && dtype !== "bool") ||
     (value.kind === "float" && (isFloat(dtype) || (dtype === "i32" && Number.isInteger(value.value))));
   if (!fits) return undefined;
+  requireHolds(context, Number(value.value), dtype, span);
   return emit(context, span, [], (builder) => operations.constant(builder, Number(value.value), shape, dtype));
 }
 

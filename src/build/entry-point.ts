@@ -3,7 +3,7 @@ import type { Label } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type { FunctionDeclaration, Parameter, TensorType } from "../../dsl/syntax/tree.js";
 import { withoutDeadNodes } from "../graph/rewrite.js";
-import type { Shape } from "../graph/shape.js";
+import { formatShape, type Shape } from "../graph/shape.js";
 import { callMethod } from "./call.js";
 import { type Context, fail } from "./context.js";
 import { sourceText } from "./files.js";
@@ -55,7 +55,11 @@ function inputOf(
   const type = (resolved as { readonly type: TensorType }).type;
   const shape = shapeOfType(type, scope);
   if (!shape || shape.some((size) => size < 0))
-    fail(context, messages.inputSize, parameter.span, { name, type: sourceText(context, parameter.type!.span) });
+    fail(context, messages.inputSize, parameter.span, {
+      name,
+      type: sourceText(context, parameter.type!.span),
+      sizes: shape && formatShape(shape),
+    });
   const tokens = parameter.type!.kind === "named";
   const perInstance = !parameter.shared;
   const masked = maskShape(context, type, shape!);

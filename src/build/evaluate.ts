@@ -9,6 +9,7 @@ import { isBuiltin, namedConstant } from "./builtins/registry.js";
 import { call } from "./call.js";
 import { fail } from "./context.js";
 import { index } from "./indexing.js";
+import { requireLength } from "./limits.js";
 import { member } from "./member.js";
 import { applyOperator, replaceWeights } from "./operator.js";
 import { Scope } from "./scope.js";
@@ -93,6 +94,7 @@ function evaluateBinary(expression: Expression & { readonly kind: "binary" }, sc
   const left = evaluate(expression.left, scope);
   const right = evaluate(expression.right, scope);
   if (operator === "*" && left.kind === "list" && right.kind === "int" && holdsModule(left)) {
+    requireLength(context, left.items.length * right.value, expression.span);
     const copies = [left];
     while (copies.length < right.value) copies.push(evaluate(expression.left, scope) as typeof left);
     return list(copies.slice(0, right.value).flatMap((copy) => copy.items));

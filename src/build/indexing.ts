@@ -56,7 +56,8 @@ function indexTensor(tensor: TensorValue, items: readonly IndexItem[], scope: Sc
   const rank = tensor.shape.length;
   const used = items.filter((item) => item.kind === "at" || item.kind === "slice").length;
   const ellipses = items.filter((item) => item.kind === "ellipsis").length;
-  if (used > rank || ellipses > 1) {
+  if (ellipses > 1) return fail(context, messages.severalEllipses, span, { count: ellipses });
+  if (used > rank) {
     return fail(
       context,
       messages.tooManyIndices,

@@ -1,35 +1,56 @@
 /** How stored tensors and slots start. */
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import { type Dtype, isFloat } from "../graph/dtype.js";
 import { elementCount, type Shape } from "../graph/shape.js";
 import { type Context, fail } from "./context.js";
+import { requireHolds } from "./limits.js";
 import type { Initializer } from "./model.js";
-import { describeValue, type InitializerValue, type Value } from "./values.js";
+import { describeValue, dtypeName, type InitializerValue, type Value } from "./values.js";
 
 /** Products of all axes but the first (fan in) and but the second (fan out), as for a linear map [out, in, ..]. */
 export const fanIn = (shape: Shape): number => elementCount(shape.slice(1));
 export const fanOut = (shape: Shape): number => elementCount([shape[0] ?? 1, ...shape.slice(2)]);
 
 /** Settles an initial value for a shape: an initializer, a number, or a (nested) list of numbers, row-major. */
-export function resolveInitializer(context: Context, value: Value, shape: Shape, span: Span): Initializer {
+export function resolveInitializer(
+  context: Context,
+  value: Value,
+  shape: Shape,
+  dtype: Dtype,
+  span: Span,
+): Initializer {
   switch (value.kind) {
-    case "initializer":
-      return settle(value.initializer, shape);
+    case "initializer": {
+      const initializer = settle(value.initializer, shape);
+      if (initializer.kind === "constant") requireStored(context, initializer.value, dtype, span);
+      return initializer;
+    }
     case "int":
     case "float":
-      return value.value === 0 ? { kind: "zeros" } : { kind: "constant", value: value.value };
-    case "bool":
-      return value.value ? { kind: "constant", value: 1 } : { kind: "zeros" };
+    case "bool": {
+      const number = Number(value.value);
+      requireStored(context, number, dtype, span);
+      return number === 0 ? { kind: "zeros" } : { kind: "constant", value: number };
+    }
     case "list": {
       const values = flatten(context, value, span);
       if (values.length !== elementCount(shape)) {
         return fail(context, messages.initializerCount, span, { count: values.length, wanted: elementCount(shape) });
       }
+      for (const number of values) requireStored(context, number, dtype, span);
       return { kind: "values", values };
     }
     default:
       return fail(context, messages.badInitializer, span, { found: describeValue(value) });
   }
+}
+
+/** A stored tensor of ints takes no fractions, one of truth values only 0 and 1. */
+function requireStored(context: Context, value: number, dtype: Dtype, span: Span): void {
+  requireHolds(context, value, dtype, span);
+  if (isFloat(dtype) || (dtype === "bool" ? value === 0 || value === 1 : Number.isInteger(value))) return;
+  fail(context, messages.badInitializer, span, { found: `${value} in a tensor of ${dtypeName(dtype)}s` });
 }
 
 function settle(initializer: InitializerValue["initializer"], shape: Shape): Initializer {

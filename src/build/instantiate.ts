@@ -1,5 +1,5 @@
 /** Modules made from their declarations: parameters bound, fields evaluated, stored tensors declared, paths given. */
-import type { Span } from "../../dsl/diagnostics/diagnostic.js";
+import { type Span, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type {
   Argument,
@@ -14,12 +14,13 @@ import type {
   Type,
   Weight,
 } from "../../dsl/syntax/tree.js";
-import type { Shape } from "../graph/shape.js";
+import { elementCount, formatShape, type Shape } from "../graph/shape.js";
 import { type Context, fail, within } from "./context.js";
 import { evaluate, evaluateCondition } from "./evaluate.js";
 import { fileScope, sourceText } from "./files.js";
 import { resolveInitializer } from "./initializers.js";
 import { checkStaticKind } from "./kinds.js";
+import { mostNumbers } from "./limits.js";
 import { Scope } from "./scope.js";
 import { runAssertion } from "./statements.js";
 import { dtypeOf, resolveType, shapeOfType } from "./types.js";
@@ -131,16 +132,23 @@ function bindStatics(
         { span: parameter.span, text: `${name} is declared here` },
       ]);
     }
+    const settle = () =>
+      checkStaticKind(
+        context,
+        parameter.type,
+        scope,
+        evaluate(expression, argument ? caller : scope),
+        name,
+        expression.span,
+      );
+    // What a default does wrong was asked for where the default is used.
+    const frame = { path: "", what: `making ${callee}`, span, how: "" };
+    const refuse = () => fail(context, messages.tooDeep, span, { name: callee });
     const value: Value = isAxis(parameter)
       ? axisName(context, expression, name)
-      : checkStaticKind(
-          context,
-          parameter.type,
-          scope,
-          evaluate(expression, argument ? caller : scope),
-          name,
-          expression.span,
-        );
+      : argument
+        ? settle()
+        : within(context, frame, refuse, settle);
     statics.set(name, value);
     scope.define(name, value);
   }
@@ -186,10 +194,7 @@ export class Members {
       case "conditional": {
         const holds = evaluateCondition(member.condition, scope);
         for (const inner of holds ? member.then : member.otherwise) this.add(inner);
-        for (const inner of holds ? member.otherwise : member.then) {
-          if (inner.kind !== "weight" || this.weights.has(inner.name.text)) continue;
-          this.weights.set(inner.name.text, defineWeight(inner, scope, true));
-        }
+        this.#addAbsent(holds ? member.otherwise : member.then);
         return;
       }
       case "assert":
@@ -209,6 +214,29 @@ export class Members {
         fail(scope.context, messages.notSupported, member.span, { what: `\`${member.kind}\`` });
     }
   }
+
+  /** Stored tensors under a condition that does not hold, inner conditions or not: they read as zeros. */
+  #addAbsent(members: readonly Member[]): void {
+    for (const member of members) {
+      if (member.kind === "conditional") {
+        this.#addAbsent(member.then);
+        this.#addAbsent(member.otherwise);
+      } else if (member.kind === "weight" && !this.weights.has(member.name.text)) {
+        const definition = ifKnown(() => defineWeight(member, this.scope, true));
+        if (definition) this.weights.set(definition.name, definition);
+      }
+    }
+  }
+}
+
+/** What `define` gives; undefined when it fails: a shape may make sense only where its condition holds. */
+function ifKnown<T>(define: () => T): T | undefined {
+  try {
+    return define();
+  } catch (error) {
+    if (error instanceof WeftError) return undefined;
+    throw error;
+  }
 }
 
 /** A stored tensor: all sizes must be known. */
@@ -221,12 +249,17 @@ export function defineWeight(declaration: Weight, scope: Scope, absent: boolean)
     return fail(context, messages.badWeightShape, declaration.type.span, {
       name: declaration.name.text,
       type: written,
+      ...(shape && formatShape(shape) !== written ? { sizes: formatShape(shape) } : {}),
     });
+  }
+  if (elementCount(shape) > mostNumbers) {
+    const what = `\`${declaration.name.text}\` of`;
+    return fail(context, messages.tooLarge, declaration.type.span, { what, shape: formatShape(shape) });
   }
   const initial = declaration.initial;
   const initializer =
     initial && !absent
-      ? resolveInitializer(context, evaluate(initial, scope), shape, initial.span)
+      ? resolveInitializer(context, evaluate(initial, scope), shape, dtypeOf(type.type), initial.span)
       : ({ kind: "zeros" } as const);
   const name = declaration.name.text;
   return { declaration, name, shape, dtype: dtypeOf(type.type), initializer, absent, path: "" };

@@ -135,12 +135,13 @@ function matchArguments(
 ): Map<TypedParameter, GivenArgument> {
   const matched = new Map<TypedParameter, GivenArgument>();
   given.forEach((argument, place) => {
+    // Callers know a replaced method's parameters by their first names.
     const parameter = argument.name
-      ? parameters.find(({ name }) => name.text === argument.name!.text)
+      ? parameters.find(({ name, alias }) => (alias ?? name.text) === argument.name!.text)
       : parameters[place];
     if (!parameter || (argument.name && matched.has(parameter))) {
       if (argument.name) {
-        const known = parameters.map(({ name }) => name.text);
+        const known = parameters.map(({ name, alias }) => alias ?? name.text);
         fail(context, messages.unknownArgument, argument.name.span, { callee, name: argument.name.text, known });
       }
       fail(context, messages.tooManyArguments, argument.span, {

@@ -1,5 +1,5 @@
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
-import type { Assertion, Block, Statement } from "../../dsl/syntax/tree.js";
+import type { Assertion, Block, Expression, Statement } from "../../dsl/syntax/tree.js";
 import { fail } from "./context.js";
 import { bindNames, destructure, evaluate, evaluateCondition, iterate } from "./evaluate.js";
 import { Scope } from "./scope.js";
@@ -33,13 +33,31 @@ function run(statement: Statement, scope: Scope): void {
       for (const item of iterate(statement.iterable, scope)) {
         const inner = new Scope(scope.context, scope);
         bindNames(statement.names, statement.tuple, item, inner);
-        runBlock(statement.body, inner);
+        runForEffect(statement.body, inner);
       }
       return;
     case "expression":
-      evaluate(statement.expression, scope);
+      runExpression(statement.expression, scope);
       return;
   }
+}
+
+/** A block whose value nobody asks for. */
+function runForEffect(block: Block, scope: Scope): void {
+  for (const statement of block.statements) run(statement, scope);
+  if (block.value) runExpression(block.value, scope);
+}
+
+/** An expression on a line of its own: an `if` may rebind names and a function may assert; any other value would be lost. */
+function runExpression(expression: Expression, scope: Scope): void {
+  if (expression.kind === "if") {
+    const chosen = evaluateCondition(expression.condition, scope) ? expression.then : expression.otherwise;
+    if (chosen) runForEffect(chosen, new Scope(scope.context, scope));
+    return;
+  }
+  if (evaluate(expression, scope).kind === "none") return;
+  const negative = expression.kind === "unary" && expression.operator === "-";
+  fail(scope.context, messages.discardedValue, expression.span, { negative });
 }
 
 export function runAssertion(assertion: Assertion, scope: Scope): void {

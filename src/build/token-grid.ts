@@ -206,20 +206,18 @@ function cutterOf(context: Context, layout: LayoutValue, statics: ReadonlyMap<st
   for (const [name, value] of statics) scope.define(name, value);
   const members = new Members(scope);
   for (const member of layout.declaration.members) members.add(member);
+  const used = { span: layout.span, text: "the layout is used here" };
   const size = (name: "rows" | "columns"): number => {
     const value = members.fields.get(name) ?? statics.get(name);
     if (value?.kind === "int" && value.value > 0) return value.value;
     const found = value ? describeValue(value) : "nothing";
-    return fail(context, messages.layoutField, layout.declaration.span, {
-      name,
-      expected: "a size of at least 1",
-      found,
-    });
+    const values = { name, expected: "a size of at least 1", found };
+    return fail(context, messages.layoutField, layout.declaration.name.span, values, [used]);
   };
   const copies = members.fields.get("copies") ?? string("separate");
   if (copies.kind !== "string" || (copies.value !== "joined" && copies.value !== "separate")) {
     const values = { name: "copies", expected: '"joined" or "separate"', found: describeValue(copies) };
-    return fail(context, messages.layoutField, layout.declaration.span, values);
+    return fail(context, messages.layoutField, layout.declaration.name.span, values, [used]);
   }
   const rows = size("rows");
   const columns = size("columns");

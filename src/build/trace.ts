@@ -2,9 +2,10 @@ import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import { GraphBuilder } from "../graph/builder.js";
 import type { ValueId } from "../graph/node.js";
-import { formatShape } from "../graph/shape.js";
+import { elementCount, formatShape } from "../graph/shape.js";
 import { ShapeError } from "../primitives/primitive.js";
 import { type Context, fail } from "./context.js";
+import { mostNumbers, mostOperations } from "./limits.js";
 import type { AdaptedSite, OperatorValue, TensorValue } from "./values.js";
 
 /** The graph of one entry point while it is traced, and what must be known when it is complete. */
@@ -56,10 +57,23 @@ export function emit(
   const { builder } = traceOf(context, span);
   builder.origin = { path: context.frames.at(-1)?.path ?? "", span };
   try {
-    return tensorAt(builder, folded(builder, build(builder)), span);
+    const made = tensorAt(builder, folded(builder, build(builder)), span);
+    requireModest(context, builder, made, span);
+    return made;
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    return fail(context, messages.shapeConflict, span, { text: error.message }, operandLabels(operands));
+    const text = error.message.replace(/\breduce_(sum|mean|max|min)\b/g, "$1");
+    return fail(context, messages.shapeConflict, span, { text }, operandLabels(operands));
+  }
+}
+
+function requireModest(context: Context, builder: GraphBuilder, { shape }: TensorValue, span: Span): void {
+  if (elementCount(shape) > mostNumbers) {
+    fail(context, messages.tooLarge, span, { what: "the tensor", shape: formatShape(shape) });
+  }
+  if (builder.producers.length > mostOperations) {
+    const what = `this entry point has come to ${builder.producers.length} operations`;
+    fail(context, messages.tooLong, span, { what, most: mostOperations });
   }
 }
 

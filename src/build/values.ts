@@ -350,16 +350,20 @@ export function formatTensor(tensor: { readonly dtype: Dtype; readonly shape: Sh
 export function describeValue(value: Value): string {
   switch (value.kind) {
     case "int":
-    case "float":
       return `the number ${value.value}`;
+    case "float":
+      return `the number ${Number.isInteger(value.value) && Math.abs(value.value) < 1e15 ? value.value.toFixed(1) : value.value}`;
     case "bool":
       return `the truth value ${value.value}`;
     case "string":
       return `the string "${value.value}"`;
     case "none":
       return "none";
-    case "list":
-      return `a list of ${value.items.length}`;
+    case "list": {
+      const numbers = value.items.flatMap((item) => (item.kind === "int" ? [item.value] : []));
+      const short = numbers.length === value.items.length && numbers.length > 0 && numbers.length <= 8;
+      return short ? `the list [${numbers.join(", ")}]` : `a list of ${value.items.length}`;
+    }
     case "tuple":
       return `a tuple of ${value.items.length}`;
     case "record":

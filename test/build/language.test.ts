@@ -68,6 +68,12 @@ const cases: readonly (readonly [string, string, readonly number[], readonly num
     [8, 8, 8],
   ],
   ["static if chooses", 'if len("ab") == 2 { y } else { x }', [3], [1, 10, 100]],
+  [
+    "names that nobody wants may repeat",
+    "let (_, a, _) = split(y, 3)\n for (_, _) in [(1, 2)] { a = a + 1 }\n a",
+    [1],
+    [11],
+  ],
   ["tuples swap", "let (a, b) = (y[0], y[1])\n (a, b) = (b, a)\n a - b", [], [9]],
   ["clamp bounds", "clamp(y, 2, 50)", [3], [2, 10, 50]],
   ["logsumexp is stable", "logsumexp(x + 1000.0) - 1000.0 - logsumexp(x)", [2], [0, 0]],
@@ -83,4 +89,67 @@ describe("expressions", () => {
       assert.equal(found.output.length, expected.length);
     });
   }
+});
+
+describe("stored tensors", () => {
+  it("start as one number, or as a list", async () => {
+    const model = await build(`model M() {
+  param a: [2] = 1.5
+  param b: [] = -0.5, frozen c: int[2] = 3, frozen d: bool[2] = true
+  frozen e: int[2] = [1, 0],
+  fn f(x: [2]) -> [2] { x * a + b + float(c) + float(d) + float(e) }
+}
+`);
+    const starts = Object.fromEntries(model.parameters.map(({ path, initializer }) => [path, initializer]));
+    assert.deepEqual(starts, {
+      a: { kind: "constant", value: 1.5 },
+      b: { kind: "constant", value: -0.5 },
+      c: { kind: "constant", value: 3 },
+      d: { kind: "constant", value: 1 },
+      e: { kind: "values", values: [1, 0] },
+    });
+  });
+
+  it("read as zeros under every condition that does not hold, however deep", async () => {
+    const model = await build(`module Gate(mode: int) {
+  if mode == 0 { param a: [2] = ones() } else if mode == 1 { param b: [2] = ones() } else {
+    if mode == 3 { param c: [2] = ones() }
+  }
+  forward(x: [2]) -> [2] { x }
+}
+model M() {
+  gates = [Gate(0), Gate(1), Gate(2), Gate(3)]
+  fn f(x: [2]) -> [2] {
+    for gate in gates { x = x + gate.a + 10 * gate.b + 100 * gate.c }
+    x
+  }
+}
+`);
+    assert.deepEqual(
+      model.parameters.map(({ path }) => path),
+      ["gates.0.a", "gates.1.b", "gates.3.c"],
+    );
+    const ones = { "gates.0.a": [1, 1], "gates.1.b": [1, 1], "gates.3.c": [1, 1] };
+    assert.deepEqual(run(model, "f", { x: [0, 0] }, ones).output, [111, 111]);
+  });
+
+  it("need no size that makes sense where their condition does not hold", async () => {
+    const model = await build(`module Gate(n: int) {
+  if n > 2 {
+    half = n / 2
+    param a: [half] = ones()
+    param b: [n - 2] = ones()
+  }
+  forward(x: [2]) -> [2] { if n > 2 { x + sum(a) + sum(b) } else { x } }
+}
+model M() {
+  gates = [Gate(1), Gate(4)]
+  fn f(x: [2]) -> [2] {
+    for gate in gates { x = gate(x) }
+    x
+  }
+}
+`);
+    assert.deepEqual(run(model, "f", { x: [0, 0] }, { "gates.1.a": [1, 1], "gates.1.b": [1, 1] }).output, [4, 4]);
+  });
 });

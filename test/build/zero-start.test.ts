@@ -82,4 +82,16 @@ describe("the start of an interface", () => {
       ],
     );
   });
+
+  it("is examined whatever a replaced method calls its parameters", async () => {
+    const { reports, errors } = await examine(
+      "  slot a: [4] = zeros()\n  keys(c, turned) { base.keys(context: c, angles: turned) + a[0] }\n  values(c) { base.values(context: c) + a[0] }",
+      "Attention(4, heads: 2)",
+    );
+    assert.deepEqual(errors, []);
+    assert.deepEqual(
+      reports.map(({ method, result }) => `${method}: ${result}`),
+      ["keys: proven by substitution", "values: proven by substitution"],
+    );
+  });
 });

@@ -123,6 +123,29 @@ describe("check", () => {
     ]);
   });
 
+  it("says that no size is solved for, where an axis names one that nothing has", async () => {
+    assert.deepEqual(await problems("fn twice(x: [2 * n]) -> [] { sum(x) }\n"), [
+      "W201 `n` is not defined (A name takes the size of an axis only where it stands alone, as in `[n]`; nothing is solved for. Let a parameter have such an axis, or give `n` as an int.)",
+    ]);
+    assert.deepEqual(await problems("fn twice(x: [n, dim], y: [2 * din]) -> [] { sum(x) }\n"), [
+      "W201 `din` is not defined (Did you mean `dim`?)",
+    ]);
+  });
+
+  it("lets `_` stand several times among names of a tuple, and no other name", async () => {
+    const text = (names: string) => `fn first(x: [4]) -> [1] {\n  let (${names}) = split(x, 4)\n  a\n}\n`;
+    assert.deepEqual(await problems(text("a, _, _, _")), []);
+    assert.deepEqual(await problems(text("a, b, b, _")), [
+      "W202 `b` is defined twice in this `let` (Give one of them another name.)",
+    ]);
+    assert.deepEqual(await problems("fn f(_: [2], _: [2]) -> [] { 0.0 }\n"), [
+      "W202 `_` is defined twice in `f` (Give one of them another name.)",
+    ]);
+    assert.deepEqual(await problems("fn f(x: [2]) -> [] { sum(stack([x * b for (b, b) in [(1, 2)]])) }\n"), [
+      "W202 `b` is defined twice in this `for` (Give one of them another name.)",
+    ]);
+  });
+
   it("finds wrong arguments of declared modules, methods and built-ins", async () => {
     assert.deepEqual(await problems(model.replace("Low(rank: 4)", "Low(ranks: 4)")), [
       "W209 `Low` has no parameter `ranks` (Did you mean `rank`?)",

@@ -19,10 +19,13 @@ const plural = (count: number, word: string): string =>
   `${count === 0 ? "no" : count} ${word}${count === 1 ? "" : "s"}`;
 
 export const checkMessages = {
-  undefinedName: defineMessage<{ name: string } & Near>({
+  undefinedName: defineMessage<{ name: string; inAxis?: boolean } & Near>({
     code: "W201",
     text: ({ name }) => `\`${name}\` is not defined`,
-    help: suggestion,
+    help: (values) =>
+      values.inAxis
+        ? `A name takes the size of an axis only where it stands alone, as in \`[${values.name}]\`; nothing is solved for. Let a parameter have such an axis, or give \`${values.name}\` as an int.`
+        : suggestion(values),
     example: "fn double(value: [n]) -> [n] { 2 * valeu }\n",
   }),
   duplicateName: defineMessage<{ name: string; where: string }>({
@@ -231,8 +234,9 @@ interface Shift() on Net {
     code: "W224",
     text: ({ found }) => `a weight starts from an initializer, but this is ${found}`,
     help: () =>
-      "Initializers are `zeros()`, `ones()`, `constant(c)`, `normal(std: s)`, `uniform(bound: b)`, `kaiming()`, `xavier()` and `orthogonal()`.",
-    example: "module Scale(dim: int) {\n  param weight: [dim] = 1.0\n  forward(x: [dim]) -> [dim] { x * weight }\n}\n",
+      "Initializers are `zeros()`, `ones()`, `constant(c)`, `normal(std: s)`, `uniform(bound: b)`, `kaiming()`, `xavier()` and `orthogonal()`; or write a number, or a list of numbers.",
+    example:
+      'module Scale(dim: int) {\n  param weight: [dim] = "ones"\n  forward(x: [dim]) -> [dim] { x * weight }\n}\n',
   }),
   slotInitializer: defineMessage<{ name: string; found: string }>({
     code: "W225",

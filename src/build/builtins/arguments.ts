@@ -104,6 +104,12 @@ export class Arguments {
     return value.kind === "int" ? value.value : this.refuse(name, "an int");
   }
 
+  /** An int of at least 0. */
+  size(name: string): number {
+    const value = this.int(name);
+    return value >= 0 ? value : this.refuse(name, "an int of at least 0");
+  }
+
   number(name: string, fallback?: number): number {
     if (!this.has(name) && fallback !== undefined) return fallback;
     const value = this.value(name);
@@ -130,7 +136,7 @@ export class Arguments {
   /** A shape: a list of sizes of at least 0. */
   shape(name: string): Shape {
     const sizes = this.ints(name);
-    return sizes.every((size) => size >= 0) ? sizes : this.refuse(name, "a list of sizes");
+    return sizes.every((size) => size >= 0) ? sizes : this.refuse(name, "a list of sizes of at least 0");
   }
 
   tensors(name: string): TensorValue[] {

@@ -5,6 +5,7 @@ import type { Dtype } from "../../graph/dtype.js";
 import type { Shape } from "../../graph/shape.js";
 import * as operations from "../../primitives/operations.js";
 import { type Context, fail } from "../context.js";
+import { requireHolds } from "../limits.js";
 import { traceOf } from "../trace.js";
 import type { InitializerValue, ScheduleValue, Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
@@ -33,6 +34,7 @@ function drawn(distribution: "uniform" | "normal", argument: "bound" | "std"): B
     run: (given) => {
       if (given.has(argument)) {
         const value = given.number(argument);
+        if (value < 0) return given.refuse(argument, "at least 0");
         return initializer(
           distribution === "uniform" ? { kind: "uniform", bound: value } : { kind: "normal", std: value },
         );
@@ -106,6 +108,7 @@ const literal: Builtin = {
     read(given.value("values"), 0);
     if (kinds.has("bool") && kinds.size > 1) refuse();
     const dtype: Dtype = kinds.has("bool") ? "bool" : kinds.has("float") || kinds.size === 0 ? "f32" : "i32";
+    for (const value of values) requireHolds(given.context, value, dtype, given.span);
     return given.emit([], (builder) => builder.add("table", [], { dtype, shape, values }));
   },
 };
@@ -114,7 +117,7 @@ const oneHot: Builtin = {
   parameters: ["index", "n"],
   run: (given) => {
     const indices = given.tensor("index");
-    const size = given.int("n");
+    const size = given.size("n");
     if (indices.dtype !== "i32") return given.refuse("index", "an int tensor");
     const shape = [...indices.shape, size];
     return given.emit([indices], (builder: GraphBuilder) => {
@@ -149,13 +152,14 @@ export const creationBuiltins: Readonly<Record<string, Builtin>> = {
       const value = given.value("value");
       const dtype: Dtype = value.kind === "int" ? "i32" : value.kind === "bool" ? "bool" : "f32";
       const number = value.kind === "bool" ? Number(value.value) : given.number("value");
+      requireHolds(given.context, number, dtype, given.spanOf("value"));
       return given.emit([], (builder) => operations.constant(builder, number, shape, dtype));
     },
   },
   arange: {
     parameters: ["n"],
     run: (given) => {
-      const count = given.int("n");
+      const count = given.size("n");
       return given.emit([], (builder) => operations.iota(builder, [count], 0));
     },
   },

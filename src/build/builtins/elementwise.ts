@@ -6,6 +6,7 @@ import type { ValueId } from "../../graph/node.js";
 import * as operations from "../../primitives/operations.js";
 import { constantOf, together } from "../arithmetic.js";
 import { fail } from "../context.js";
+import { requireExact } from "../limits.js";
 import { describeValue, float, int, type TensorValue, type Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
@@ -17,7 +18,11 @@ function elementwise(build: Build, compute?: (x: number) => number): Builtin {
     parameters: ["x"],
     run: (given) => {
       const x = given.value("x");
-      if (compute && (x.kind === "int" || x.kind === "float")) return float(compute(x.value));
+      if (compute && (x.kind === "int" || x.kind === "float")) {
+        const value = compute(x.value);
+        requireExact(given.context, value, false, given.span);
+        return float(value);
+      }
       const tensor = given.floats("x");
       return given.emit([tensor], (builder) => build(builder, tensor.id));
     },
@@ -125,7 +130,11 @@ function cast(dtype: "f32" | "i32"): Builtin {
           : x.kind === "int" || x.kind === "float" || x.kind === "bool"
             ? Number(x.value)
             : undefined;
-      if (value !== undefined && Number.isFinite(value)) return dtype === "f32" ? float(value) : int(Math.trunc(value));
+      if (value !== undefined && Number.isFinite(value)) {
+        if (dtype === "f32") return float(value);
+        requireExact(given.context, Math.trunc(value), true, given.span);
+        return int(Math.trunc(value));
+      }
       const tensor = given.tensor("x");
       if (isFloat(tensor.dtype) && dtype === "f32") return tensor;
       return given.emit([tensor], (builder) => operations.cast(builder, tensor.id, dtype));

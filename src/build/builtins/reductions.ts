@@ -3,9 +3,11 @@ import { buildMessages as messages } from "../../../dsl/diagnostics/messages/bui
 import type { GraphBuilder } from "../../graph/builder.js";
 import { isFloat } from "../../graph/dtype.js";
 import type { ValueId } from "../../graph/node.js";
-import type { Shape } from "../../graph/shape.js";
+import { formatShape, type Shape } from "../../graph/shape.js";
 import * as operations from "../../primitives/operations.js";
+import { ShapeError } from "../../primitives/primitive.js";
 import { fail } from "../context.js";
+import { requireExact } from "../limits.js";
 import { float, int, type TensorValue, type Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
@@ -67,6 +69,7 @@ function sumNumbers(given: Arguments): Value | undefined {
   const list = kind === "list" || kind === "tuple" ? numbersOf(given) : undefined;
   if (!list) return undefined;
   const total = list.values.reduce((sum, value) => sum + value, 0);
+  requireExact(given.context, total, list.whole, given.span);
   return list.whole ? int(total) : float(total);
 }
 
@@ -76,7 +79,8 @@ const extremeNumber =
     const list = numbersOf(given);
     if (!list) return undefined;
     if (list.values.length === 0) return fail(given.context, messages.emptyReduction, given.span, { name: given.name });
-    const value = largest ? Math.max(...list.values) : Math.min(...list.values);
+    // Not spread into one call: a list may be longer than a call's arguments.
+    const value = list.values.reduce((best, next) => (largest ? Math.max(best, next) : Math.min(best, next)));
     return list.whole ? int(value) : float(value);
   };
 
@@ -120,6 +124,8 @@ const logSumExp = (builder: GraphBuilder, x: ValueId, axis: number) => {
 export const reductionBuiltins: Readonly<Record<string, Builtin>> = {
   sum: reduction(operations.reduceSum, sumNumbers),
   mean: reduction((builder, x, axes) => {
+    const shape = builder.shape(x);
+    if (axes.some((axis) => shape[axis] === 0)) throw new ShapeError(`mean over no elements of ${formatShape(shape)}`);
     if (!isFloat(builder.type(x).dtype))
       return operations.reduceMean(builder, operations.cast(builder, x, "f32"), axes);
     return operations.reduceMean(builder, x, axes);

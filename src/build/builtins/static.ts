@@ -1,6 +1,7 @@
 /** Functions of compile-time values. */
 import { buildMessages as messages } from "../../../dsl/diagnostics/messages/build.js";
 import { fail } from "../context.js";
+import { requireLength } from "../limits.js";
 import type { Initializer } from "../model.js";
 import { describeValue, int, list, string, tuple, type Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
@@ -19,6 +20,7 @@ const range: Builtin = {
     const [start, stop] = given.has("stop") ? [given.int("start", 0), given.int("stop")] : [0, given.int("start")];
     const step = given.int("step", 1);
     if (step === 0) return given.refuse("step", "a step other than 0");
+    requireLength(given.context, Math.ceil((stop - start) / step), given.span);
     const items: Value[] = [];
     for (let value = start; step > 0 ? value < stop : value > stop; value += step) items.push(int(value));
     return list(items);

@@ -35,9 +35,12 @@ export const modelMessages = {
     text: ({ name, kind, given }) => `\`${name}\` is ${kind === "int" ? "an" : "a"} ${kind}, but it is set to ${given}`,
     example: "model M(dim: int = 2) { fn f(x: [dim]) -> [dim] { x } }\n",
   }),
-  inputSize: defineMessage<{ name: string; type: string }>({
+  inputSize: defineMessage<{ name: string; type: string; sizes?: string | undefined }>({
     code: "W385",
-    text: ({ name, type }) => `\`${name}\` of an entry point is ${type}: all its sizes must be known`,
+    text: ({ name, type, sizes }) =>
+      sizes === undefined
+        ? `\`${name}\` of an entry point is ${type}: all its sizes must be known`
+        : `\`${name}\` of an entry point is ${type}, here ${sizes}: sizes are at least 0`,
     help: () => "Use ints or parameters of the model; columns of varying length are `int[..24]`.",
     example: "model M() { fn f(x: [n]) -> [n] { x } }\n",
   }),

@@ -48,6 +48,8 @@ export const shapeMessages = {
   resultShape: defineMessage<{ callee: string; declared: string; found: string }>({
     code: "W336",
     text: ({ callee, declared, found }) => `${callee} gives ${found}, but declares ${declared}`,
+    help: ({ found }) =>
+      found === "none" ? "The value of a body is its last line, if that is an expression." : undefined,
     example: "fn half(x: [n]) -> [n] { x[::2] }\nmodel M() {\n  fn f(x: [4]) -> [] { sum(half(x)) }\n}\n",
   }),
   shapeConflict: defineMessage<{ text: string }>({
@@ -83,8 +85,19 @@ export const shapeMessages = {
   }),
   tooManyIndices: defineMessage<{ count: number; shape: string }>({
     code: "W343",
-    text: ({ count, shape }) => `${count} indices are given for ${shape}`,
+    text: ({ count, shape }) => `${count} ${count === 1 ? "index is" : "indices are"} given for ${shape}`,
     example: two("x[0, 0, 0]"),
+  }),
+  tooLarge: defineMessage<{ what: string; shape: string }>({
+    code: "W345",
+    text: ({ what, shape }) => `${what} ${shape} is too large: a tensor has at most 2 ** 40 numbers`,
+    example: two("zeros([2000000, 2000000])"),
+  }),
+  severalEllipses: defineMessage<{ count: number }>({
+    code: "W346",
+    text: ({ count }) => `\`...\` stands ${count === 2 ? "twice" : `${count} times`} in this index`,
+    help: () => "It stands for all axes that are not named, once. `:` is one whole axis.",
+    example: two("x[..., ...]"),
   }),
   emptyReduction: defineMessage<{ name: string }>({
     code: "W344",

@@ -51,6 +51,15 @@ export const valueMessages = {
     text: ({ count, found }) => `${count} names are given to ${found}`,
     example: model("    let (a, b, c) = split(x, 2)\n    x"),
   }),
+  discardedValue: defineMessage<{ negative: boolean }>({
+    code: "W309",
+    text: () => "this value is thrown away",
+    help: ({ negative }) =>
+      negative
+        ? "A line that begins with `-` is a statement of its own. To go on with the line above, end that line with the `-`."
+        : "Only the last line of a body or block is its value. Bind this one with `let`, rebind a name with `name = ..`, or remove it.",
+    example: model("    let z = 2 * x\n    - x\n    z"),
+  }),
   assertionFailed: defineMessage<{ text: string }>({
     code: "W310",
     text: ({ text }) => (text === "" ? "this assertion does not hold" : text),
@@ -73,6 +82,13 @@ export const valueMessages = {
     help: () => "Calls are unrolled while the model is built: they must end for the sizes given.",
     example:
       "fn f(x: [n]) -> [n] { g(x) }\nfn g(x: [n]) -> [n] { f(x) }\nmodel M() {\n  fn h(x: [2]) -> [2] { f(x) }\n}\n",
+  }),
+  badNumber: defineMessage<{ text: string }>({
+    code: "W314",
+    text: ({ text }) => text,
+    help: () =>
+      "At compile time, ints go up to 9007199254740991 and floats must be finite. Tensors hold 32 bits: ints up to 2147483647, floats up to about 3.4e38.",
+    example: "model M(n: int = 64) {\n  fn f(x: [4]) -> [4] { x * 2 ** n }\n}\n",
   }),
   noSuchMethod: defineMessage<{ module: string; method: string }>({
     code: "W315",
@@ -131,9 +147,10 @@ export const valueMessages = {
     example:
       "module Gain() {\n  param gain: [4] = ones()\n  forward(x: [4]) -> [4] { x * gain }\n}\nmodel M() {\n  fn f(x: [4]) -> [4] {\n    let g = Gain()\n    g(x)\n  }\n}\n",
   }),
-  badWeightShape: defineMessage<{ name: string; type: string }>({
+  badWeightShape: defineMessage<{ name: string; type: string; sizes?: string | undefined }>({
     code: "W324",
-    text: ({ name, type }) => `\`${name}\` has the shape ${type}, which is not made of whole sizes of at least 0`,
+    text: ({ name, type, sizes }) =>
+      `\`${name}\` has the shape ${type}${sizes === undefined ? "" : `, here ${sizes}`}, which is not made of whole sizes of at least 0`,
     help: () => "Sizes of stored tensors are ints: parameters of the module, or made from them.",
     example:
       "module Gain(n: int) {\n  param gain: [n - 5] = ones()\n  forward(x: [n]) -> [n] { x * sum(gain) }\n}\nmodel M() {\n  gain = Gain(4)\n  fn f(x: [4]) -> [4] { gain(x) }\n}\n",
@@ -160,5 +177,11 @@ export const valueMessages = {
     code: "W328",
     text: () => "this is not a table: nested lists of equal lengths, all of numbers or all of truth values",
     example: model("    x + sum(tensor([[1, 2], [3]]))"),
+  }),
+  tooLong: defineMessage<{ what: string; most: number }>({
+    code: "W329",
+    text: ({ what, most }) => `${what}, and ${most} are the most`,
+    help: () => "Lists and loops are unrolled while the model is built. `arange(n)` counts in a tensor.",
+    example: model("    x * len(range(10000000))"),
   }),
 };
