@@ -2,7 +2,7 @@ import { type IToken, Lexer } from "chevrotain";
 import type { Diagnostic, Span } from "../diagnostics/diagnostic.js";
 import { syntaxMessages } from "../diagnostics/messages/syntax.js";
 import { diagnose } from "../diagnostics/registry.js";
-import { DocComment, lexedTokens, Newline, UnclosedString } from "./tokens.js";
+import { DocComment, ForeignName, lexedTokens, Newline, UnclosedString } from "./tokens.js";
 
 /** A comment, which is no token: `#` to the end of the line, or `///` (documentation). */
 export interface Comment {
@@ -30,10 +30,13 @@ export function lex(text: string, path: string): Lexed {
     diagnostics.push(diagnose(syntaxMessages.unexpectedCharacter, span, { text: text.slice(span.start, span.end) }));
   }
   for (const token of tokens) {
-    if (token.tokenType === UnclosedString) {
-      const span = { file: path, start: token.startOffset, end: token.startOffset + token.image.length };
-      diagnostics.push(diagnose(syntaxMessages.unclosedString, span, {}));
-    }
+    if (token.tokenType !== UnclosedString && token.tokenType !== ForeignName) continue;
+    const span = { file: path, start: token.startOffset, end: token.startOffset + token.image.length };
+    diagnostics.push(
+      token.tokenType === UnclosedString
+        ? diagnose(syntaxMessages.unclosedString, span, {})
+        : diagnose(syntaxMessages.unexpectedCharacter, span, { text: token.image }),
+    );
   }
   const comments = (groups.comments ?? []).map((token) => ({
     text: token.image.trimEnd(),

@@ -13,14 +13,30 @@ export const PrefixSign = createToken({ name: "PrefixSign", pattern: Lexer.NA })
  */
 export const Anything = createToken({ name: "Anything", pattern: Lexer.NA });
 
-const identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name, Anything] });
+/**
+ * A word with letters beyond ASCII: reported by `lex` as a whole, and a name to the parser, so that one mistake is one message.
+ */
+export const ForeignName = createToken({
+  name: "ForeignName",
+  pattern:
+    /[A-Za-z0-9_]*[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff\u3040-\ud7ff][\w\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff\u3040-\ud7ff]*/,
+  categories: [Name, Anything],
+  line_breaks: false,
+});
+
+const identifier = createToken({
+  name: "Identifier",
+  pattern: /[A-Za-z_][A-Za-z0-9_]*/,
+  longer_alt: ForeignName,
+  categories: [Name, Anything],
+});
 
 function word(text: string, categories: TokenType[] = []): TokenType {
   return createToken({
     name: `word:${text}`,
     label: text,
     pattern: text,
-    longer_alt: identifier,
+    longer_alt: [identifier, ForeignName],
     categories: [Anything, ...categories],
   });
 }
@@ -147,7 +163,7 @@ const words = [...hardWords, ...softWords].sort((a, b) => b.LABEL!.length - a.LA
 /** In the order in which the lexer tries them. */
 // biome-ignore format: a list
 export const lexedTokens: TokenType[] = [
-  whitespace, Newline, DocComment, LineComment, ...words, Identifier, FloatLiteral, IntLiteral,
+  whitespace, Newline, DocComment, LineComment, ...words, Identifier, ForeignName, FloatLiteral, IntLiteral,
   StringLiteral, UnclosedString, ...signs,
 ];
 

@@ -13,6 +13,7 @@ import { fileScope } from "./files.js";
 import { heldAdaptations, Members, place, storedWeights } from "./instantiate.js";
 import { checkStaticKind } from "./kinds.js";
 import type { Adaptation, EntryPoint, Model, ParameterSpec, Setting } from "./model.js";
+import { isBelow } from "./parameter-layout.js";
 import { byPath } from "./paths.js";
 import { Scope } from "./scope.js";
 import { evaluations, trainingStages } from "./training-plan.js";
@@ -109,13 +110,23 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
   };
 }
 
+const trained = ({ parameters }: Model, path: string): boolean =>
+  parameters.some((parameter) => parameter.path === path && parameter.storage === "param");
+
 /** Traces every entry point and returns what is wrong with them; empty when all is well. */
 export function checkEntryPoints(model: Model): readonly Diagnostic[] {
   const reports = new Reports();
   for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
-  for (const { name: stage, on: name, span } of model.stages) {
-    const outputs = reports.collect(() => model.entryPoint(name))?.outputs;
-    if (!outputs || (outputs.length === 1 && outputs[0]!.shape.length === 0)) continue;
+  for (const { name: stage, on: name, span, update } of model.stages) {
+    const entry = reports.collect(() => model.entryPoint(name));
+    if (!entry) continue;
+    const { outputs, graph } = entry;
+    const reached = graph.nodes.some(
+      (node) =>
+        node.primitive === "parameter" && trained(model, node.attributes.path) && isBelow(node.attributes.path, update),
+    );
+    if (!reached) reports.add(diagnose(messages.updateNotReached, span, { name, stage, update }));
+    if (outputs.length === 1 && outputs[0]!.shape.length === 0) continue;
     const found = outputs.length === 1 ? formatTensor(outputs[0]!) : `a tuple of ${outputs.length}`;
     reports.add(diagnose(messages.notALoss, span, { name, stage, found }));
   }
@@ -169,8 +180,8 @@ function settingValue(context: Context, parameter: StaticParameter, given: Setti
   const kind = parameter.type.kind === "named" ? parameter.type.path[0]!.text : "";
   switch (typeof given) {
     case "number":
-      if (kind === "int" && Number.isInteger(given)) return { kind: "int", value: given };
-      if (kind === "float") return { kind: "float", value: given };
+      if (kind === "int" && Number.isSafeInteger(given)) return { kind: "int", value: given };
+      if (kind === "float" && Number.isFinite(given)) return { kind: "float", value: given };
       break;
     case "boolean":
       if (kind === "bool") return { kind: "bool", value: given };

@@ -112,7 +112,7 @@ export function replacementScope(context: Context, self: ModuleValue, position: 
 export function memberNames(object: Value): readonly string[] {
   switch (object.kind) {
     case "tensor":
-      return ["T", "shape", ...(object.members?.keys() ?? [])];
+      return [...(object.shape.length >= 2 ? ["T"] : []), "shape", ...(object.members?.keys() ?? [])];
     case "record":
       return [...object.members.keys()];
     case "module": {

@@ -134,6 +134,8 @@ function matchArguments(
   given: readonly GivenArgument[],
 ): Map<TypedParameter, GivenArgument> {
   const matched = new Map<TypedParameter, GivenArgument>();
+  const last = parameters.at(-1);
+  const labels = last ? [{ span: last.span, text: `the last parameter of ${callee} is here` }] : [];
   given.forEach((argument, place) => {
     // Callers know a replaced method's parameters by their first names.
     const parameter = argument.name
@@ -142,13 +144,16 @@ function matchArguments(
     if (!parameter || (argument.name && matched.has(parameter))) {
       if (argument.name) {
         const known = parameters.map(({ name, alias }) => alias ?? name.text);
-        fail(context, messages.unknownArgument, argument.name.span, { callee, name: argument.name.text, known });
+        fail(
+          context,
+          messages.unknownArgument,
+          argument.name.span,
+          { callee, name: argument.name.text, known },
+          labels,
+        );
       }
-      fail(context, messages.tooManyArguments, argument.span, {
-        callee,
-        count: parameters.length,
-        given: given.length,
-      });
+      const values = { callee, count: parameters.length, given: given.length };
+      fail(context, messages.tooManyArguments, argument.span, values, labels);
     }
     matched.set(parameter!, argument);
   });

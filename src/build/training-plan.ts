@@ -53,7 +53,7 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
     batch: read.count("batch", 16),
     accumulate: read.count("accumulate", 1),
     steps: read.count("steps", 1000),
-    ...optional("ema", read.number("ema", 0)),
+    ...optional("ema", read.number("ema", 0, 1)),
     data: read.data(),
     where: entries.has("where") ? filters(plan.scope, entries.get("where")!.value) : [],
     ...optional("after", stageName(entries.get("after"))),
@@ -127,12 +127,15 @@ function reader(scope: Scope, entries: Entries) {
       if (found.kind === "schedule") return found.schedule;
       return refuse(entry, "a schedule such as cosine(warmup: 100)", describeValue(found));
     },
-    number(key: string, above: number): number | undefined {
+    number(key: string, above: number, below = Number.POSITIVE_INFINITY): number | undefined {
       const given = value(key);
       if (!given) return undefined;
       const [entry, found] = given;
-      if ((found.kind === "float" || found.kind === "int") && found.value > above) return found.value;
-      return refuse(entry, `a number above ${above}`, describeValue(found));
+      if ((found.kind === "float" || found.kind === "int") && found.value > above && found.value < below) {
+        return found.value;
+      }
+      const bound = below === Number.POSITIVE_INFINITY ? "" : ` and below ${below}`;
+      return refuse(entry, `a number above ${above}${bound}`, describeValue(found));
     },
     count(key: string, fallback: number, least = 1): number {
       const given = value(key);
@@ -192,6 +195,7 @@ function filters(scope: Scope, expression: Expression): TrainingStage["where"] {
   if (expression.operator !== "==" || expression.left.kind !== "name") return refuse();
   const value = evaluate(expression.right, scope);
   const items = value.kind === "list" ? value.items : [value];
+  if (items.length === 0) return refuse();
   const values = items.map((item) => {
     if (item.kind === "bool") return Number(item.value);
     return item.kind === "int" || item.kind === "float" || item.kind === "string" ? item.value : refuse();
@@ -203,6 +207,10 @@ function filters(scope: Scope, expression: Expression): TrainingStage["where"] {
 function updatePaths(plan: PlanContext, entry: ConfigEntry): string[] {
   const { context } = plan.scope;
   const items = entry.value.kind === "list" ? entry.value.items : [entry.value];
+  if (items.length === 0) {
+    const values = { key: "update", expected: "modules or stored tensors of the model", found: "an empty list" };
+    fail(context, messages.badPlanValue, entry.value.span, values);
+  }
   return items.flatMap((item) => {
     const paths = pathsOf(evaluate(item, plan.scope));
     if (!paths) {

@@ -1,8 +1,7 @@
 import { strict as assert } from "node:assert";
-import { build, run } from "./support.js";
+import { build, diagnosticsOf, run } from "./support.js";
 
-const model = (plan: string) =>
-  build(`
+const text = (plan: string): string => `
 import { Linear } from "std/layers"
 import { LoRA } from "std/interfaces"
 import { Flat } from "std/layouts"
@@ -18,9 +17,47 @@ model M(rate: float = 0.01) {
   fn with_net(any: Linear, x: [2]) -> [] { mean(any(x)) }
 
 ${plan}
-}`);
+}`;
+
+const model = (plan: string) => build(text(plan));
 
 describe("the training plan", () => {
+  const refused: Readonly<Record<string, string>> = {
+    "optimizer: adam(-1e-3)": "W319 `learning_rate` must be at least 0, but it is the number -0.001",
+    "optimizer: sgd(0.1, momentum: 1.0)": "W319 `momentum` must be at least 0 and below 1, but it is the number 1.0",
+    "optimizer: adamw(0.1, weight_decay: -1)": "W319 `weight_decay` must be at least 0, but it is the number -1",
+    "optimizer: sgd(0.1), learning_rate: cosine(warmup: -3)":
+      "W319 `warmup` must be an int of at least 0, but it is the number -3",
+    "optimizer: sgd(0.1), learning_rate: linear(from: 3)": "W319 `from` must be from 0 to 1, but it is the number 3",
+    "optimizer: sgd(0.1), ema: 1": "W389 `ema` must be a number above 0 and below 1, but it is the number 1",
+    "optimizer: sgd(0.1), where: task == []":
+      'W389 `where` must be comparisons such as task == 3 or task == [1, 2], joined by "and", but it is task == []',
+  };
+  for (const [keys, message] of Object.entries(refused)) {
+    it(`refuses ${keys}`, async () => {
+      const wrong = await build(text(`  train only on base { update: net, ${keys} }`)).catch(
+        (error) => error.diagnostics,
+      );
+      assert.deepEqual(
+        wrong.map(({ code, message }: { code: string; message: string }) => `${code} ${message}`),
+        [message],
+      );
+    });
+  }
+
+  it("refuses a stage that updates nothing, or only what its function never reads", async () => {
+    const nothing = await diagnosticsOf(text("  train only on base { update: [], optimizer: sgd(0.1) }"));
+    assert.deepEqual(
+      nothing.map(({ message }) => message),
+      ["`update` must be modules or stored tensors of the model, but it is an empty list"],
+    );
+    const other = await diagnosticsOf(text("  train only on base { update: [others, shared], optimizer: sgd(0.1) }"));
+    assert.deepEqual(
+      other.map(({ code, message }) => `${code} ${message}`),
+      ["W392 stage `only` trains `others.0`, `others.1`, `others.2` and `shared`, but base reads nothing of it"],
+    );
+  });
+
   it("fills in what a stage leaves out", async () => {
     const { stages } = await model("  train only on base { update: net, optimizer: sgd(rate) }");
     const [{ span: _, ...stage }] = stages as [(typeof stages)[number]];

@@ -48,6 +48,24 @@ def last() {}
     assert.deepEqual(declared(text), ["Scale", "double", "Fit"]);
   });
 
+  it("says one thing of a word in another alphabet, and knows signs that look like its own", () => {
+    assert.deepEqual(errors("model M(größe: int = 1) {\n  λ = größe\n  fort = 1\n  forß = 2\n}\n"), [
+      "1: `größe` is not part of the language",
+      "2: `λ` is not part of the language",
+      "2: `größe` is not part of the language",
+      "4: `forß` is not part of the language",
+    ]);
+    const help = (sign: string) => parse(`fn f(x: [n]) -> [n] { x ${sign} 2 }\n`, "test.weft").diagnostics[0]!.help;
+    assert.deepEqual(["×", "−", "≤", "÷", "“", "€"].map(help), [
+      "Write `*`.",
+      "Write `-`.",
+      "Write `<=`.",
+      "Write `/`.",
+      'Write `"`.',
+      "Names are made of ASCII letters, digits and `_`.",
+    ]);
+  });
+
   it("goes on behind the comma between members", () => {
     const text = "module A() { a = , b = 2, param w: = ones(), c 3, d = 4 }\n";
     assert.deepEqual(errors(text), [

@@ -97,6 +97,19 @@ function printable(text: string): string {
   });
 }
 
+/** Signs that editors and papers put in the place of those of a keyboard. */
+const lookalikes: readonly (readonly [string, string])[] = [
+  ["\u2212\u2013\u2014", "-"],
+  ["\u00d7\u00b7\u22c5\u2217", "*"],
+  ["\u00f7\u2215", "/"],
+  ["\u201c\u201d\u201e", '"'],
+  ["\u2264", "<="],
+  ["\u2265", ">="],
+  ["\u2260", "!="],
+  ["\u2192", "->"],
+  ["\u2026", "..."],
+];
+
 function characterHelp(text: string): string | undefined {
   if (text.startsWith("'")) return 'Strings stand in double quotes: `"text"`.';
   if (text.startsWith(";")) return "A new line ends a statement; no semicolon is needed.";
@@ -106,6 +119,8 @@ function characterHelp(text: string): string | undefined {
   if (text.startsWith("^")) return "Powers are written `x ** 2`.";
   if (text.startsWith("?"))
     return "A choice by compile-time values is `if c { a } else { b }`; by tensors, `where(c, a, b)`.";
-  if (text.charCodeAt(0) > 127) return "Names are made of ASCII letters, digits and `_`.";
+  const meant = lookalikes.find(([signs]) => signs.includes(text[0]!));
+  if (meant) return `Write \`${meant[1]}\`.`;
+  if (/[^\0-\x7f]/.test(text)) return "Names are made of ASCII letters, digits and `_`.";
   return undefined;
 }

@@ -133,7 +133,10 @@ const constant: Builtin = {
   parameters: ["value?", "warmup?"],
   run: (given): InitializerValue | ScheduleValue => {
     if (given.has("value")) return initializer({ kind: "constant", value: given.number("value") });
-    return { kind: "schedule", schedule: { kind: "constant", warmup: given.int("warmup", 0), from: 0, final: 0 } };
+    return {
+      kind: "schedule",
+      schedule: { kind: "constant", warmup: given.has("warmup") ? given.size("warmup") : 0, from: 0, final: 0 },
+    };
   },
 };
 

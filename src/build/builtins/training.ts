@@ -4,6 +4,22 @@ import { fail } from "../context.js";
 import type { OptimizerSpec } from "../model.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
+function notNegative(given: Arguments, name: string, fallback: number): number {
+  const value = given.number(name, fallback);
+  return value >= 0 ? value : given.refuse(name, "at least 0");
+}
+
+/** What a moving average keeps of its past at each step: with 1 it would never learn. */
+function decay(given: Arguments, name: string, fallback: number): number {
+  const value = given.number(name, fallback);
+  return value >= 0 && value < 1 ? value : given.refuse(name, "at least 0 and below 1");
+}
+
+function fraction(given: Arguments, name: string): number {
+  const value = given.number(name, 0);
+  return value >= 0 && value <= 1 ? value : given.refuse(name, "from 0 to 1");
+}
+
 function optimizer(kind: OptimizerSpec["kind"], parameters: readonly string[]): Builtin {
   return {
     parameters: ["learning_rate", ...parameters.map((name) => `${name}?`)],
@@ -11,12 +27,12 @@ function optimizer(kind: OptimizerSpec["kind"], parameters: readonly string[]): 
       kind: "optimizer",
       optimizer: {
         kind,
-        learningRate: given.number("learning_rate"),
-        momentum: given.number("momentum", 0),
-        beta1: given.number("beta1", 0.9),
-        beta2: given.number("beta2", 0.999),
-        epsilon: given.number("epsilon", 1e-8),
-        weightDecay: given.number("weight_decay", kind === "adamw" ? 0.01 : 0),
+        learningRate: notNegative(given, "learning_rate", 0),
+        momentum: decay(given, "momentum", 0),
+        beta1: decay(given, "beta1", 0.9),
+        beta2: decay(given, "beta2", 0.999),
+        epsilon: notNegative(given, "epsilon", 1e-8),
+        weightDecay: notNegative(given, "weight_decay", kind === "adamw" ? 0.01 : 0),
       },
     }),
   };
@@ -29,9 +45,9 @@ function schedule(kind: "linear" | "cosine", parameters: readonly string[]): Bui
       kind: "schedule",
       schedule: {
         kind,
-        warmup: given.int("warmup", 0),
-        from: given.number("from", 0),
-        final: given.number("final", 0),
+        warmup: given.has("warmup") ? given.size("warmup") : 0,
+        from: fraction(given, "from"),
+        final: notNegative(given, "final", 0),
       },
     }),
   };

@@ -74,6 +74,15 @@ export const modelMessages = {
       `nothing below \`${path}\` is trained: ${frozen === 0 ? "it stores nothing" : "all of it is frozen"}`,
     example: trained("update: [gain.offset], optimizer: sgd(0.1)"),
   }),
+  updateNotReached: defineMessage<{ name: string; stage: string; update: readonly string[] }>({
+    code: "W392",
+    text: ({ name, stage, update }) => `stage \`${stage}\` trains ${listed(update)}, but ${name} reads nothing of it`,
+    help: () => "Train on a function that uses what is updated, or update something else.",
+    example: trained(
+      plain,
+      "  fn other(x: [4]) -> [] { sum(x) }\n  train b on other { update: [gain], optimizer: sgd(0.1) }\n",
+    ),
+  }),
   notALoss: defineMessage<{ name: string; stage: string; found: string }>({
     code: "W394",
     text: ({ name, stage, found }) =>

@@ -27,6 +27,10 @@ export const valueMessages = {
   badOperands: defineMessage<{ operator: string; operands: string }>({
     code: "W304",
     text: ({ operator, operands }) => `\`${operator}\` does not take ${operands}`,
+    help: ({ operator, operands }) =>
+      operator === "/" && operands.includes("int[")
+        ? "`//` divides ints and rounds down; `float(x)` makes floats."
+        : undefined,
     example: model('    let words = ["a", 1]\n    words[0] - words[1]\n    x'),
   }),
   notCallable: defineMessage<{ found: string }>({
