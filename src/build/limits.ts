@@ -7,6 +7,9 @@ import { type Context, fail } from "./context.js";
 /** Numbers in one tensor. */
 export const mostNumbers = 2 ** 40;
 
+/** Numbers of one slot, or of its tokens: the proof that a layout loses none goes through each of them. */
+export const mostProven = 2 ** 26;
+
 /** Items of a compile-time list, and characters of a string. */
 export const mostItems = 1_000_000;
 

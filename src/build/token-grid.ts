@@ -7,6 +7,7 @@ import { type Context, fail } from "./context.js";
 import { sameInitializer } from "./initializers.js";
 import { Members } from "./instantiate.js";
 import { deriveInverse } from "./layout-inverse.js";
+import { mostProven } from "./limits.js";
 import type { SlotPlace, TokenGrid, TokenKind } from "./model.js";
 import { placeKey } from "./operator.js";
 import { Scope } from "./scope.js";
@@ -257,6 +258,8 @@ function cutSlot(context: Context, cutter: Cutter, slot: SlotDefinition, copies:
     if (result.shape[1] !== cutter.rows || result.shape[2] !== cutter.columns) {
       return refuse(`tokens gives ${formatShape(result.shape)}, not [t, ${cutter.rows}, ${cutter.columns}]`);
     }
+    const numbers = Math.max(elementCount(shape), elementCount(result.shape));
+    if (numbers > mostProven) return refuse(`it comes to ${numbers} numbers, and at most ${mostProven} can be proven`);
     const derived = deriveInverse(builder, input, result.id);
     if (typeof derived === "string") return refuse(derived);
     const cut: SlotCut = { count: result.shape[0]!, ...derived };

@@ -119,6 +119,28 @@ describe("sizes and lengths", () => {
     assert.ok(used.includes("the layout is used here @ Flat(0, 2)"), used.join("\n"));
   });
 
+  it("refuse slots and tokens too large to prove that none is lost", async () => {
+    const text = (size: string, layout: string) =>
+      `module Net() { forward(x: [4]) -> [4] { x } }
+interface Add() on Net {
+  slot a: [${size}] = zeros()
+  forward(x) { base(x) + sum(a) }
+}
+import { Flat } from "std/layouts"
+model M() {
+  net = Net()
+  m = adapt net with Add() as ${layout}
+  fn f(x: [4]) -> [4] { x }
+}
+`;
+    assert.deepEqual(await found(text("2, 1000000007", "Flat(1, 8)")), [
+      "W366 Flat cannot cut slot Add.a of [1, 2, 1000000007]: it comes to 2000000016 numbers, and at most 67108864 can be proven @ Flat(1, 8)",
+    ]);
+    assert.deepEqual(await found(text("4", "Flat(1000000007, 8)")), [
+      "W366 Flat cannot cut slot Add.a of [1, 4]: it comes to 8000000056 numbers, and at most 67108864 can be proven @ Flat(1000000007, 8)",
+    ]);
+  });
+
   it("tell which call a default failed for", async () => {
     const text =
       "module A(n: int, h: int = 7 / n) { forward(x: [4]) -> [4] { x } }\nmodel M() {\n  a = A(2)\n  fn f(x: [4]) -> [4] { a(x) }\n}\n";
