@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { check } from "../../dsl/check/check.js";
 import { render } from "../../dsl/diagnostics/render.js";
 import { format } from "../../dsl/syntax/format.js";
-import { lex } from "../../dsl/syntax/lexer.js";
 import { parse } from "../../dsl/syntax/parser.js";
 import { generateFile, pick, type Random, seeded } from "./generate.js";
 import { memoryHost } from "./memory-host.js";
+import { mutate, words } from "./mutate.js";
 
 const count = Number(process.env.WEFT_FUZZ ?? 3000);
 const base = Number(process.env.WEFT_SEED ?? 1);
@@ -15,14 +15,6 @@ const base = Number(process.env.WEFT_SEED ?? 1);
 const texts = ["editor.weft", "forms.weft"].map((name) =>
   readFileSync(join(import.meta.dirname, "texts", name), "utf8"),
 );
-
-// biome-ignore format: a list
-const words = [
-  "let", "for", "in", "if", "else", "and", "or", "not", "true", "assert", "import", "from", "as", "module", "interface", "layout",
-  "model", "fn", "on", "param", "slot", "frozen", "given", "shared", "train", "evaluate", "sample", "collect", "into", "adapt",
-  "with", "at", "by", "ragged", "x", "name", "1", "2.5", '"text"', '"open', "...", "..", ".", "->", "==", "=", "**", "*", "//",
-  "/", "+", "-", "%", "@", ",", ":", "(", ")", "[", "]", "{", "}", "\n", "\n\n", "# comment\n", "/// doc\n", ";", "\u00e9", "\\",
-];
 
 const soup = (random: Random): string =>
   Array.from({ length: random(60) }, () => pick(random, words)).join(random(4) ? " " : "");
@@ -37,42 +29,6 @@ function mutant(random: Random): string {
   let text = source.slice(start, start + 200 + random(2000));
   for (let changes = 1 + random(4); changes > 0; changes -= 1) text = mutate(random, text);
   return text;
-}
-
-function mutate(random: Random, text: string): string {
-  const tokens = random(4) ? lex(text, "").tokens : [];
-  const range = (): { start: number; end: number } => {
-    if (tokens.length === 0) {
-      const at = random(text.length + 1);
-      return { start: at, end: Math.min(text.length, at + 1) };
-    }
-    const token = pick(random, tokens);
-    return { start: token.startOffset, end: token.startOffset + token.image.length };
-  };
-  const { start, end } = range();
-  switch (random(6)) {
-    case 0:
-      return text.slice(0, start) + text.slice(end);
-    case 1:
-      return text.slice(0, end) + text.slice(start);
-    case 2: {
-      const other = range();
-      if (other.start < end) return text;
-      return (
-        text.slice(0, start) +
-        text.slice(other.start, other.end) +
-        text.slice(end, other.start) +
-        text.slice(start, end) +
-        text.slice(other.end)
-      );
-    }
-    case 3:
-      return `${text.slice(0, start)} ${pick(random, words)} ${text.slice(end)}`;
-    case 4:
-      return `${text.slice(0, start)}${pick(random, words)}${text.slice(start)}`;
-    default:
-      return random(3) ? text : text.slice(0, start);
-  }
 }
 
 const kinds: Readonly<Record<string, (random: Random) => string>> = { mutant, soup, noise };
