@@ -7,7 +7,7 @@ export type TrainingEvent =
       readonly step: number;
       readonly steps: number;
     }
-  /** The stage was finished by an earlier session. */
+  /** The stage was finished by an earlier run. */
   | { readonly kind: "reused"; readonly stage: string; readonly file: string }
   | {
       readonly kind: "step";
@@ -18,7 +18,7 @@ export type TrainingEvent =
       readonly gradientNorm: number;
       readonly learningRate: number;
       readonly examplesPerSecond: number;
-      /** Until the stage's last step, going by the pace of this session. */
+      /** Until the stage's last step, going by the pace of this run. */
       readonly secondsLeft: number;
     }
   | {
