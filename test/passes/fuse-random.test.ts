@@ -1,7 +1,7 @@
 import { randomGraph } from "../graphs/random.js";
 import { assertSameResults, withBuffers } from "../kernels/against-interpreter.js";
 
-const graphs = Number(process.env.WEFT_RANDOM_GRAPHS ?? 150);
+const graphs = Number(process.env.WEFT_GRAPHS ?? 150);
 
 function forSeeds(count: number, check: (seed: number) => void): void {
   for (let seed = 0; seed < count; seed++) {
