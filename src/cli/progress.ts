@@ -91,7 +91,7 @@ export function describe(event: TrainingEvent): string {
     case "finished":
       return `${event.stage}: trained in ${duration(event.seconds)} (${event.file})`;
     case "stopped":
-      return `${event.stage}: stopped after step ${event.step} of ${event.steps}; run the same command to go on (${event.file})`;
+      return `${event.stage}: stopped after step ${event.step} of ${event.steps} (${event.file})`;
     case "warning":
       return `warning: ${event.text}`;
   }

@@ -41,7 +41,7 @@ export interface Access {
   readonly strides: readonly number[];
   /**
    * Extent mask (from `pad`): the point is inside when for every bound 0 <= offset + sum of strides[d] * coordinate d < size; outside, a
-   * load gives zero. With `interior` n > 0 the sum must also be divisible by n + 1. Absent on stores.
+   * load gives zero. Absent on stores.
    */
   readonly bounds?: readonly { readonly offset: number; readonly strides: readonly number[]; readonly size: number }[];
 }
@@ -157,7 +157,8 @@ export interface AttentionBackwardKernel extends AttentionBase {
 }
 
 /**
- * target[batch, index, rest] = sum of updates whose index equals `index`; the target is zeroed first. Sums run in the order of the updates.
+ * target[batch, index, rest] = sum of updates whose index, clamped to 0..size-1 as gather does, equals `index`; the target is zeroed first.
+ * Sums run in the order of the updates.
  */
 export interface ScatterAddKernel extends RecordBase {
   readonly archetype: "scatter_add";
