@@ -106,10 +106,7 @@ describe("an interrupted training run", () => {
     assert.equal(stopped.code, 1);
     const step = /^stopped at step (\d+) of base; go on with --resume\n$/.exec(stopped.stdout)?.[1];
     assert.ok(step, stopped.stdout);
-    assert.ok(
-      stopped.stderr.includes(`base: stopped after step ${step} of 1000000; run the same command`),
-      stopped.stderr,
-    );
+    assert.ok(stopped.stderr.includes(`base: stopped after step ${step} of 1000000 (`), stopped.stderr);
 
     const anew = await weft(...long);
     assert.equal(anew.code, 1);
