@@ -1,7 +1,7 @@
 /** Attention and its backward pass: tables for the C runtime's kernels. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Access, AttentionBackwardKernel, AttentionKernel, Buffer } from "../../src/kernels/record.js";
-import type { EmittedKernel } from "./emitted.js";
+import type { EmittedKernel } from "../emitted.js";
 import { type Group, viewTable } from "./walk.js";
 import { KernelWriter } from "./writer.js";
 

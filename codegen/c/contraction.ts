@@ -1,10 +1,10 @@
 /** Contractions: a table for the C runtime's driver, and functions for what is fused before and after the products. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Buffer, ContractionKernel, Operand } from "../../src/kernels/record.js";
+import type { EmittedKernel } from "../emitted.js";
 import { contractionUnits } from "../schedules/contraction.js";
 import { printEpilogue, printFill } from "./contraction-hooks.js";
 import { oriented } from "./contraction-orientation.js";
-import type { EmittedKernel } from "./emitted.js";
 import { viewTable } from "./walk.js";
 import { KernelWriter } from "./writer.js";
 

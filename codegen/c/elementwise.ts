@@ -2,13 +2,13 @@
 import { elementCount } from "../../src/graph/shape.js";
 import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Buffer, ElementwiseKernel } from "../../src/kernels/record.js";
+import type { EmittedKernel } from "../emitted.js";
 import { cDialect } from "../scalar/dialect.js";
 import { printScalars } from "../scalar/print.js";
 import { accessCost, bodyCost, loopCost } from "../schedules/cost.js";
 import { inStoreOrder, joined, permuted, type Space, spaceOf } from "../schedules/space.js";
 import { varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
-import type { EmittedKernel } from "./emitted.js";
 import { stored } from "./storage.js";
 import { KernelWriter } from "./writer.js";
 

@@ -1,9 +1,9 @@
 /** One emitter per archetype. */
 import type { Buffer, KernelRecord } from "../../src/kernels/record.js";
+import type { EmittedKernel } from "../emitted.js";
 import { emitAttention, emitAttentionBackward } from "./attention.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
-import type { EmittedKernel } from "./emitted.js";
 import { emitReduction } from "./reduction.js";
 import { emitScatterAdd } from "./scatter-add.js";
 

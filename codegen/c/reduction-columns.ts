@@ -5,12 +5,12 @@
 import { elementCount } from "../../src/graph/shape.js";
 import { operandsInPass } from "../../src/kernels/operands.js";
 import type { Buffer, ReductionKernel } from "../../src/kernels/record.js";
+import type { EmittedKernel } from "../emitted.js";
 import { cDialect, valueType } from "../scalar/dialect.js";
 import { printScalars } from "../scalar/print.js";
 import { columnBlock, type ReductionSchedule } from "../schedules/reduction.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
-import type { EmittedKernel } from "./emitted.js";
 import { folded, foldedType, identity, overtakes, reduceAt, sumsFloats } from "./reduction-fold.js";
 import { planReduction, rowOperands, type Walk, wantedBy } from "./reduction-plan.js";
 import { stored } from "./storage.js";

@@ -1,10 +1,10 @@
 /** Reduction kernels: rows or columns of lanes, in as many passes over the points as the record's reductions depend on each other. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Buffer, ReductionKernel } from "../../src/kernels/record.js";
+import type { EmittedBinding, EmittedKernel } from "../emitted.js";
 import { splitReduction } from "../schedules/partial.js";
 import { scheduleReduction } from "../schedules/reduction.js";
 import type { Space } from "../schedules/space.js";
-import type { EmittedBinding, EmittedKernel } from "./emitted.js";
 import { emitColumns } from "./reduction-columns.js";
 import { emitRows } from "./reduction-rows.js";
 import { alignedBytes } from "./writer.js";

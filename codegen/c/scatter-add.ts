@@ -1,7 +1,7 @@
 /** Scatter-add: a table for the C runtime's kernel. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Buffer, ScatterAddKernel } from "../../src/kernels/record.js";
-import type { EmittedKernel } from "./emitted.js";
+import type { EmittedKernel } from "../emitted.js";
 import { viewTable } from "./walk.js";
 import { KernelWriter } from "./writer.js";
 

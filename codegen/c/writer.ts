@@ -1,9 +1,12 @@
 /** Collects the text of one C kernel and the numbers it takes as arguments. */
 import { bytesPerElement } from "../../src/graph/dtype.js";
 import type { Buffer, BufferId } from "../../src/kernels/record.js";
+import type { BindingAccess, EmittedKernel } from "../emitted.js";
 import type { Affine, View } from "../schedules/space.js";
-import { type BindingAccess, type EmittedKernel, kernelSignature } from "./emitted.js";
 import { loaded, storageType } from "./storage.js";
+
+/** The head of every kernel's C function. */
+const kernelSignature = "void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *workspace)";
 
 /** A dimension's coordinate, as spelled in the text. */
 export type Coordinates = ReadonlyMap<number, string>;

@@ -38,6 +38,13 @@ export interface Dialect {
   readonly not: string;
   readonly and: string;
   readonly or: string;
+  /** Whether an f32 expression (a name) is NaN. */
+  isNaN(expression: string): string;
+  /**
+   * Set where the language computes with literals itself and refuses results that overflow: a number that only meets other constants is
+   * then a variable.
+   */
+  readonly variable?: (name: string, type: ValueType, literal: string) => string;
   /** Built-in functions of one f32 argument; correctly rounded wherever IEEE arithmetic is. */
   readonly builtin: { readonly sqrt: string; readonly floor: string; readonly absolute: string };
   /** Upper half of the product of two u32 expressions, where the language has 64-bit integers. */
@@ -103,11 +110,52 @@ export const cDialect: Dialect = {
   not: "!",
   and: "&",
   or: "|",
+  isNaN: (expression) => `(${expression} != ${expression})`,
   builtin: { sqrt: "sqrtf", floor: "floorf", absolute: "fabsf" },
   multiplyHigh: (a, b) => `(uint32_t)(((uint64_t)${a} * ${b}) >> 32)`,
   define: (name, parameters, result, statements) =>
     [
       `static inline __attribute__((always_inline)) ${cTypes[result]} ${name}(${parameters.map(([parameter, type]) => `${cTypes[type]} ${parameter}`).join(", ")}) {`,
+      ...statements.map((statement) => `  ${statement}`),
+      "}",
+    ].join("\n"),
+};
+
+const wgslTypes: Readonly<Record<ValueType, string>> = { f32: "f32", i32: "i32", u32: "u32", bool: "bool" };
+
+/**
+ * WGSL. Integers wrap, logic on bool does not branch. Implementations may take it that no value is NaN or infinite, so both are made
+ * and recognised by their bits.
+ */
+export const wgslDialect: Dialect = {
+  language: "wgsl",
+  type: (type) => wgslTypes[type],
+  declare: (name, type, expression) => `let ${name}: ${wgslTypes[type]} = ${expression};`,
+  literal: (value, type) => {
+    switch (type) {
+      case "f32":
+        return f32Literal(value);
+      case "i32":
+      case "u32":
+        return integerLiteral(value, type);
+      case "bool":
+        return value === 0 ? "false" : "true";
+    }
+  },
+  convert: (expression, from, to) => (from === to ? expression : `${wgslTypes[to]}(${expression})`),
+  saturate: (expression, to) => `weft_to_${to}(${expression})`,
+  wrapping: (operator, a, b) => `(${a} ${operator} ${b})`,
+  round: (expression, dtype) => `weft_round_${dtype}(${expression})`,
+  select: (condition, then, otherwise) => `select(${otherwise}, ${then}, ${condition})`,
+  not: "!",
+  and: "&",
+  or: "|",
+  isNaN: (expression) => `((bitcast<u32>(${expression}) & 0x7fffffffu) > 0x7f800000u)`,
+  variable: (name, type, literal) => `var ${name}: ${wgslTypes[type]} = ${literal};`,
+  builtin: { sqrt: "sqrt", floor: "floor", absolute: "abs" },
+  define: (name, parameters, result, statements) =>
+    [
+      `fn ${name}(${parameters.map(([parameter, type]) => `${parameter}: ${wgslTypes[type]}`).join(", ")}) -> ${wgslTypes[result]} {`,
       ...statements.map((statement) => `  ${statement}`),
       "}",
     ].join("\n"),

@@ -279,7 +279,10 @@ const extremum = (name: string, comparison: string): PortableFunction => ({
   ],
   result: "f32",
   calls: [],
-  body: (dialect) => ({ locals: [], value: dialect.select(`(a ${comparison} b) ${dialect.or} (a != a)`, "a", "b") }),
+  body: (dialect) => ({
+    locals: [],
+    value: dialect.select(`(a ${comparison} b) ${dialect.or} ${dialect.isNaN("a")}`, "a", "b"),
+  }),
 });
 
 /** Larger of two numbers; NaN when either is. */
@@ -352,7 +355,11 @@ export const power: PortableFunction = {
         ["unbounded", "f32", dialect.select("y > 0.0f", infinity, "0.0f")],
         ["from_zero", "f32", dialect.select("x == 0.0f", "vanishing", "finite")],
         ["from_infinity", "f32", dialect.select("x > 3.4028234663852886e38f", "unbounded", "from_zero")],
-        ["number", "f32", dialect.select("x != x", "x", dialect.select("y != y", "y", "from_infinity"))],
+        [
+          "number",
+          "f32",
+          dialect.select(dialect.isNaN("x"), "x", dialect.select(dialect.isNaN("y"), "y", "from_infinity")),
+        ],
         ["integral", "bool", `${floor}(y) == y`],
         ["halved", "f32", "y * 0.5f"],
         ["odd", "bool", `${floor}(halved) != halved`],

@@ -68,7 +68,11 @@ export function printScalars(
     if (!needed[position] || known.has(position)) continue;
     const type = valueType(instruction.dtype);
     if (instruction.kind === "constant") {
-      names.set(position, dialect.literal(instruction.value, type));
+      const literal = dialect.literal(instruction.value, type);
+      if (dialect.variable && meetsOnlyConstants(program, position)) {
+        statements.push(dialect.variable(`${prefix}${position}`, type, literal));
+        names.set(position, `${prefix}${position}`);
+      } else names.set(position, literal);
       continue;
     }
     const local = `${prefix}${position}`;
@@ -76,6 +80,14 @@ export function printScalars(
     names.set(position, local);
   }
   return { statements, name };
+}
+
+/** Whether some instruction computes with this constant and nothing but constants. */
+function meetsOnlyConstants(program: ScalarProgram, position: number): boolean {
+  return program.some((instruction) => {
+    const operands = operandsInPass(instruction);
+    return operands.includes(position) && operands.every((operand) => program[operand]!.kind === "constant");
+  });
 }
 
 function expressionOf(

@@ -1,6 +1,6 @@
 /** Runs graphs through fusion, planning and C on a device, and compares with the float64 interpreter. */
 import assert from "node:assert/strict";
-import { buildProgram } from "../../codegen/c/program.js";
+import { cProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
 import { describeTarget } from "../../runtime/cpu/target.js";
 import type { Device, TensorData } from "../../runtime/device.js";
@@ -29,10 +29,15 @@ export function layoutOf(graph: Graph): ParameterLayout {
 export function compileGraph(graph: Graph): Program {
   const layout = layoutOf(graph);
   const list = fuse(graph, describeTarget());
-  return buildProgram(
-    { lists: [list], plan: plan([list], layout), layout, graphs: [graph], target: "cpu", batch: 1 },
-    "test",
-  );
+  return cProgram({
+    lists: [list],
+    plan: plan([list], layout),
+    layout,
+    graphs: [graph],
+    target: "cpu",
+    batch: 1,
+    key: "test",
+  });
 }
 
 function hostArray(dtype: Dtype, values: Float64Array): TensorData {

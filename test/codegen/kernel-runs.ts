@@ -1,6 +1,6 @@
 /** Runs kernel lists on the CPU and in the float64 evaluator, for comparison. */
 import assert from "node:assert/strict";
-import { buildProgram } from "../../codegen/c/program.js";
+import { cProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
 import type { Device, TensorData } from "../../runtime/device.js";
 import { bytesPerElement, type Dtype } from "../../src/graph/dtype.js";
@@ -49,10 +49,15 @@ export function planOf(list: KernelList): MemoryPlan {
 }
 
 export const programOf = (list: KernelList): Program =>
-  buildProgram(
-    { lists: [list], plan: planOf(list), layout: { places: [], bytes: 0 }, graphs: [], target: "cpu", batch: 1 },
-    "test",
-  );
+  cProgram({
+    lists: [list],
+    plan: planOf(list),
+    layout: { places: [], bytes: 0 },
+    graphs: [],
+    target: "cpu",
+    batch: 1,
+    key: "test",
+  });
 
 export type Contents = Readonly<Record<string, readonly number[]>>;
 

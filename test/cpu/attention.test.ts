@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { emitAttention, emitAttentionBackward } from "../../codegen/c/attention.js";
-import type { EmittedKernel } from "../../codegen/c/emitted.js";
+import type { EmittedKernel } from "../../codegen/emitted.js";
 import { afterOracle, assertClose, assertUntouched } from "./compare.js";
 import { KernelLibrary, type Numbers, poisoned } from "./native.js";
 import { type AttentionCase, randomAttention } from "./random-attention.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { emitContraction } from "../../codegen/c/contraction.js";
-import type { EmittedKernel } from "../../codegen/c/emitted.js";
+import type { EmittedKernel } from "../../codegen/emitted.js";
 import type { Buffer } from "../../src/kernels/record.js";
 import { afterOracle, assertClose, assertUntouched } from "./compare.js";
 import { KernelLibrary, type Numbers, poisoned } from "./native.js";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import koffi from "koffi";
-import type { EmittedKernel } from "../../codegen/c/emitted.js";
 import { cPrelude } from "../../codegen/c/prelude.js";
+import type { EmittedKernel } from "../../codegen/emitted.js";
 import type { Dtype } from "../../src/graph/dtype.js";
 import type { Buffer } from "../../src/kernels/record.js";
 

@@ -1,5 +1,5 @@
 /** Small programs with known results, for testing the device. */
-import { buildProgram } from "../../codegen/c/program.js";
+import { cProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
 import { trusted } from "../../codegen/trust.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
@@ -51,10 +51,15 @@ const build = (
   const list = listOf(buffers, kernels);
   const plan = planOf(list);
   const offsets = plan.offsets.map((offset, buffer) => places[buffer] ?? offset);
-  return buildProgram(
-    { lists: [list], plan: { ...plan, offsets }, layout, graphs: [], target: "cpu", batch: 1 },
-    "test",
-  );
+  return cProgram({
+    lists: [list],
+    plan: { ...plan, offsets },
+    layout,
+    graphs: [],
+    target: "cpu",
+    batch: 1,
+    key: "test",
+  });
 };
 
 /** y = x + z. */

@@ -1,5 +1,5 @@
-import type { Dtype } from "../../src/graph/dtype.js";
-import type { BufferId } from "../../src/kernels/record.js";
+import type { Dtype } from "../src/graph/dtype.js";
+import type { BufferId } from "../src/kernels/record.js";
 
 /** What a kernel does with a binding; a value changed in place is one binding with `update`. */
 export type BindingAccess = "read" | "write" | "update";
@@ -15,20 +15,16 @@ export type EmittedBinding =
       readonly access: BindingAccess;
     };
 
-/** A C kernel as an emitter leaves it, before it has a name and its buffers have places. */
+/** A kernel as a target's emitter leaves it, before it has a name and its buffers have places. */
 export interface EmittedKernel {
-  /** One C function named KERNEL, of type weft_kernel. Equal sources are compiled once. */
+  /** Text with one entry point named KERNEL. Equal sources are compiled once. */
   readonly source: string;
-  /** In the order of `arguments->buffers`. */
+  /** In the order in which the kernel numbers them. */
   readonly bindings: readonly EmittedBinding[];
   readonly integers: readonly number[];
   readonly floats: readonly number[];
-  /** Independent units of work the launch may be cut into. */
+  /** Independent units of work the launch may be cut into; workgroups on a GPU. */
   readonly units: number;
   /** Rough cost of all units in nanoseconds on one thread. */
   readonly cost: number;
 }
-
-/** The head of every kernel's C function. */
-export const kernelSignature =
-  "void KERNEL(const weft_arguments *arguments, int64_t begin, int64_t end, void *workspace)";

@@ -1,0 +1,115 @@
+/** Puts a program together from what a target's emitters make of each kernel record. */
+import type { Lowered } from "../src/compile.js";
+import { printGraph } from "../src/graph/text.js";
+import type { Buffer, KernelRecord } from "../src/kernels/record.js";
+import type { EmittedBinding, EmittedKernel } from "./emitted.js";
+import { textHash } from "./hash.js";
+import { bufferBytes, offsetsOf, programMemory, segmentOf } from "./layout.js";
+import type { Binding, KernelText, Launch, Program } from "./program.js";
+
+/** What a program is made of: kernel lists in order of execution under one plan, and the graphs they came from. */
+export type ProgramParts = Pick<Lowered, "lists" | "plan" | "layout" | "graphs"> & {
+  /** Names the target. */
+  readonly target: string;
+  readonly batch: number;
+  /** Source, settings, batch, target and compiler version. */
+  readonly key: string;
+};
+
+/** What a target's code generator is, to this file. */
+export interface Emitter {
+  readonly language: Program["language"];
+  /** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
+  emit(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[];
+  /** The record as the target binds it, told which buffers of a list stand in one place. */
+  bound?(record: KernelRecord, placeOf: (buffer: number) => string): KernelRecord;
+}
+
+export function partsOf(lowered: Lowered, key: string): ProgramParts {
+  const { target, batch } = lowered.options;
+  return { ...lowered, target: target.name, batch, key };
+}
+
+export function assemble(parts: ProgramParts, emitter: Emitter): Program {
+  const { lists, plan, layout, graphs } = parts;
+  const memory = programMemory(lists, plan, layout, graphs);
+  const offset = offsetsOf(lists, plan);
+  const kernels = new KernelNames();
+  const scratch = Math.ceil(memory.segments.scratch / 256) * 256;
+  let privateBytes = 0;
+
+  const step = lists.flatMap(({ buffers, kernels: records }, list) => {
+    const bindingOf = (binding: EmittedBinding): Binding => {
+      if ("private" in binding) {
+        const { offset: at, bytes, dtype } = binding.private;
+        privateBytes = Math.max(privateBytes, at + bytes);
+        return { segment: "scratch", offset: scratch + at, bytes, dtype, access: binding.access };
+      }
+      const buffer = buffers[binding.buffer]!;
+      return {
+        segment: segmentOf(buffer.home),
+        offset: offset(list, binding.buffer),
+        bytes: bufferBytes(buffer),
+        dtype: buffer.dtype,
+        access: binding.access,
+      };
+    };
+    const placeOf = (id: number) => `${segmentOf(buffers[id]!.home)} ${offset(list, id)} ${buffers[id]!.dtype}`;
+    return records.flatMap((record) =>
+      emitter.emit(emitter.bound?.(record, placeOf) ?? record, buffers).map(
+        (emitted): Launch => ({
+          kernel: kernels.add(record, emitted),
+          bindings: emitted.bindings.map(bindingOf),
+          integers: emitted.integers,
+          floats: emitted.floats,
+          units: emitted.units,
+          cost: emitted.cost,
+          label: labelOf(record),
+        }),
+      ),
+    );
+  });
+
+  return {
+    formatVersion: 1,
+    target: parts.target,
+    language: emitter.language,
+    key: parts.key,
+    batch: parts.batch,
+    ...memory,
+    segments: { ...memory.segments, scratch: privateBytes > 0 ? scratch + privateBytes : memory.segments.scratch },
+    parameters: layout,
+    kernels: kernels.texts,
+    prepare: [],
+    step,
+    graphs: graphs.map(printGraph),
+  };
+}
+
+/** Kernels by source: equal sources get one name and are compiled once. */
+class KernelNames {
+  readonly texts: KernelText[] = [];
+  readonly #known = new Map<string, number>();
+  readonly #names = new Set<string>();
+
+  /** The kernel's number. */
+  add(record: KernelRecord, emitted: EmittedKernel): number {
+    const known = this.#known.get(emitted.source);
+    if (known !== undefined) return known;
+    const stem = `${record.archetype}_${textHash(emitted.source)}`;
+    let name = stem;
+    for (let number = 2; this.#names.has(name); number++) name = `${stem}_${number}`;
+    this.#names.add(name);
+    const place = this.texts.push({ name, source: emitted.source.replaceAll("KERNEL", name) }) - 1;
+    this.#known.set(emitted.source, place);
+    return place;
+  }
+}
+
+/** What profiles and errors call a kernel: what it computes, and the line of Weft. */
+function labelOf(record: KernelRecord): string {
+  const origin = record.origins[0];
+  if (!origin) return record.label;
+  const place = origin.span ? ` (${origin.span.file}:${origin.span.start}-${origin.span.end})` : "";
+  return `${record.label}${origin.path === "" ? "" : ` of ${origin.path}`}${place}`;
+}
