@@ -1,5 +1,5 @@
-import type { Dtype } from "../graph/dtype.js";
-import type { Shape } from "../graph/shape.js";
+import { bytesPerElement, type Dtype } from "../graph/dtype.js";
+import { elementCount, type Shape } from "../graph/shape.js";
 
 /** Every offset in a segment is a multiple of this many bytes. */
 export const segmentAlignment = 256;
@@ -16,6 +16,23 @@ export interface ParameterPlace {
 export interface ParameterLayout {
   readonly places: readonly ParameterPlace[];
   readonly bytes: number;
+}
+
+/**
+ * Where a device that can bind at most `bytes` (a multiple of 256) of a buffer at once cuts `parameters`, `gradients` and every state of
+ * `optimizer` into buffers: byte offsets, ascending from 0, each the start of a tensor. A cut is made only before the first tensor that
+ * would not fit whole. Throws an Error that names a tensor larger than `bytes`.
+ */
+export function parameterChunks(layout: ParameterLayout, bytes: number): readonly number[] {
+  const starts = [0];
+  for (const { path, dtype, shape, offset } of layout.places.toSorted((a, b) => a.offset - b.offset)) {
+    const size = bytesPerElement[dtype] * elementCount(shape);
+    if (size > bytes) {
+      throw new Error(`Parameter ${JSON.stringify(path)} has ${size} bytes, but at most ${bytes} can be bound at once`);
+    }
+    if (offset + size > starts.at(-1)! + bytes) starts.push(offset);
+  }
+  return starts;
 }
 
 /** Where the planner put each buffer of a kernel list: byte offsets inside the segment that its home names. */
