@@ -1,42 +1,15 @@
 /** The functions that a contraction's driver calls: operands computed while they are packed, and epilogues. */
 
 import { operandsInPass } from "../../src/kernels/operands.js";
-import type { Access, BufferId, ContractionKernel, Operand, Store } from "../../src/kernels/record.js";
+import type { BufferId, ContractionKernel, Operand } from "../../src/kernels/record.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
 import { cDialect } from "../scalar/dialect.js";
 import { printScalars } from "../scalar/print.js";
-import { joinedWithin, type Space, spaceOf } from "../schedules/space.js";
+import { contiguousLoads, type Joined, joinGroups } from "../schedules/groups.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
 import { stored } from "./storage.js";
 import type { KernelWriter } from "./writer.js";
-
-/** Extents of the groups of dimensions that a hook is called with joined indices of. */
-type Groups = readonly (readonly number[])[];
-
-interface Joined {
-  readonly space: Space;
-  /** For each group the dimensions it has in the space, outermost first. */
-  readonly members: readonly (readonly number[])[];
-}
-
-function joinGroups(
-  groups: Groups,
-  accesses: readonly Access[],
-  body: ScalarProgram,
-  stores: readonly Store[],
-  record: ContractionKernel,
-): Joined {
-  const extents = groups.flat();
-  const numbers = groups.flatMap((group, number) => group.map(() => number));
-  const { origins, label } = record;
-  const whole = spaceOf({ archetype: "elementwise", extents, accesses, body, stores, origins, label });
-  const { space, groups: left } = joinedWithin(whole, numbers);
-  return {
-    space,
-    members: groups.map((_, number) => left.flatMap((group, dimension) => (group === number ? [dimension] : []))),
-  };
-}
 
 /** Coordinates of the dimensions of a group from their joined index; row-major. Written as constants. */
 function openCoordinates(
@@ -133,16 +106,12 @@ export function printFill(
   writer: KernelWriter,
   name: string,
   operand: Operand,
-  groups: Groups,
-  record: ContractionKernel,
+  groups: readonly (readonly number[])[],
 ): Fill {
-  const joined = joinGroups(groups, operand.accesses, operand.body, [], record);
+  const joined = joinGroups(groups, operand.accesses, operand.body, []);
   const [batch, lines, reduced] = joined.members as [readonly number[], readonly number[], readonly number[]];
-  const contiguous = (dimensions: readonly number[]) => {
-    const last = dimensions[dimensions.length - 1];
-    return last === undefined ? 0 : joined.space.loads.filter((view) => view.address.strides[last] === 1).length;
-  };
-  const alongLines = contiguous(lines) > contiguous(reduced) || (reduced.length === 0 && lines.length > 0);
+  const alongLines =
+    contiguousLoads(joined, 1) > contiguousLoads(joined, 2) || (reduced.length === 0 && lines.length > 0);
   const ofLines = { dimensions: lines, first: "line", count: "lines" };
   const ofReduced = { dimensions: reduced, first: "first", count: "count" };
   const wanted = [operand.body.length - 1];
@@ -170,7 +139,7 @@ export function printEpilogue(
   dtypeOf: (buffer: BufferId) => Parameters<typeof stored>[0],
 ): string {
   const { batch, rows, columns, accesses, epilogue, stores } = record;
-  const joined = joinGroups([batch, rows, columns], accesses, epilogue, stores, record);
+  const joined = joinGroups([batch, rows, columns], accesses, epilogue, stores);
   const [ofBatch, ofRows, ofColumns] = joined.members as [readonly number[], readonly number[], readonly number[]];
   writer.startFunction(name);
   const fixed = openCoordinates(writer, joined, ofBatch, "batch");

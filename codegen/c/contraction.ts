@@ -3,8 +3,9 @@ import { elementCount } from "../../src/graph/shape.js";
 import type { Buffer, ContractionKernel, Operand } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
 import { contractionUnits } from "../schedules/contraction.js";
+import { oriented } from "../schedules/contraction-orientation.js";
+import { withoutDimensions } from "../schedules/groups.js";
 import { printEpilogue, printFill } from "./contraction-hooks.js";
-import { oriented } from "./contraction-orientation.js";
 import { viewTable } from "./walk.js";
 import { KernelWriter } from "./writer.js";
 
@@ -25,21 +26,6 @@ function storesPlainly(record: ContractionKernel, buffers: readonly Buffer[]): b
   const [store] = record.stores;
   if (record.stores.length !== 1 || !store) return false;
   return record.epilogue[store.value]!.kind === "accumulator" && buffers[store.access.buffer]!.dtype === "f32";
-}
-
-/** The operand without the dimensions it does not depend on, `count` from `first` on. */
-function without(operand: Operand, first: number, count: number): Operand {
-  const cut = (strides: readonly number[]) => [...strides.slice(0, first), ...strides.slice(first + count)];
-  return {
-    accesses: operand.accesses.map((access) => ({
-      ...access,
-      strides: cut(access.strides),
-      ...(access.bounds ? { bounds: access.bounds.map((bound) => ({ ...bound, strides: cut(bound.strides) })) } : {}),
-    })),
-    body: operand.body.map((instruction) =>
-      instruction.kind === "index" ? { ...instruction, strides: cut(instruction.strides) } : instruction,
-    ),
-  };
 }
 
 /**
@@ -76,14 +62,14 @@ export function emitContraction(record: ContractionKernel, buffers: readonly Buf
       ];
       return place(viewTable(writer, operand.accesses[plainAccess(operand)]!, groups, "read"));
     }
-    const fill = printFill(writer, `KERNEL_fill${fills.length}`, operand, [batch, lines, reduced], turned);
+    const fill = printFill(writer, `KERNEL_fill${fills.length}`, operand, [batch, lines, reduced]);
     helpers.push(fill.text);
     return -fills.push(fill.entry);
   };
   const entries = products.flatMap(({ lhs, rhs, reduced }) => [
     elementCount(reduced),
-    operandReference(without(lhs, batch.length + rows.length, columns.length), rows, reduced),
-    operandReference(without(rhs, batch.length, rows.length), columns, reduced),
+    operandReference(withoutDimensions(lhs, batch.length + rows.length, columns.length), rows, reduced),
+    operandReference(withoutDimensions(rhs, batch.length, rows.length), columns, reduced),
   ]);
 
   const plain = storesPlainly(turned, buffers);

@@ -1,4 +1,4 @@
-/** Turns a contraction so that the C driver's inner loops walk memory in order. */
+/** Turns a contraction so that inner loops walk memory in order. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Access, ContractionKernel, Operand, Product } from "../../src/kernels/record.js";
 import type { ScalarProgram } from "../../src/kernels/scalar.js";
@@ -66,30 +66,40 @@ function shouldTranspose(record: ContractionKernel): boolean {
   return contiguous(rows, batch.length) > contiguous(columns, batch.length + rows.length);
 }
 
-/**
- * The same contraction with the dimensions inside batch, rows, columns and reduced in the order in which memory is walked, and with rows
- * and columns exchanged where that suits the register tiles better. Sums over several reduced dimensions may change their order.
- */
-export function oriented(record: ContractionKernel): ContractionKernel {
-  const { batch, rows, columns } = record;
-  const strides = record.stores[0]?.access.strides;
-  const batchOrder = byStride(strides, 0, batch.length);
-  const rowOrder = byStride(strides, batch.length, rows.length);
-  const columnOrder = byStride(strides, batch.length + rows.length, columns.length);
-  const sorted = inOrder(record, batchOrder, rowOrder, columnOrder, false);
-  if (!shouldTranspose(sorted)) return sorted;
-  return inOrder(record, batchOrder, columnOrder, rowOrder, true);
+interface Orders {
+  readonly batch: Order;
+  readonly rows: Order;
+  readonly columns: Order;
 }
 
-function inOrder(
-  record: ContractionKernel,
-  batchOrder: Order,
-  rowOrder: Order,
-  columnOrder: Order,
-  transposed: boolean,
-): ContractionKernel {
+/** The dimensions inside batch, rows and columns in the order in which the first store walks memory. */
+function storeOrders({ batch, rows, columns, stores }: ContractionKernel): Orders {
+  const strides = stores[0]?.access.strides;
+  return {
+    batch: byStride(strides, 0, batch.length),
+    rows: byStride(strides, batch.length, rows.length),
+    columns: byStride(strides, batch.length + rows.length, columns.length),
+  };
+}
+
+/**
+ * The same contraction with the dimensions inside batch, rows, columns and reduced in the order in which memory is walked. Sums over
+ * several reduced dimensions may change their order.
+ */
+export const inMemoryOrder = (record: ContractionKernel): ContractionKernel =>
+  inOrder(record, storeOrders(record), false);
+
+/** The same, with rows and columns exchanged where that suits the CPU's register tiles better. */
+export function oriented(record: ContractionKernel): ContractionKernel {
+  const sorted = inMemoryOrder(record);
+  if (!shouldTranspose(sorted)) return sorted;
+  const { batch, rows, columns } = storeOrders(record);
+  return inOrder(record, { batch, rows: columns, columns: rows }, true);
+}
+
+function inOrder(record: ContractionKernel, orders: Orders, transposed: boolean): ContractionKernel {
   const extents = [...record.batch, ...record.rows, ...record.columns];
-  const outer = [...batchOrder, ...rowOrder, ...columnOrder];
+  const outer = [...orders.batch, ...orders.rows, ...orders.columns];
   const turnedProduct = (product: Product): Product => {
     const lhs = transposed ? product.rhs : product.lhs;
     const rhs = transposed ? product.lhs : product.rhs;
@@ -104,9 +114,9 @@ function inOrder(
   };
   return {
     ...record,
-    batch: pick(extents, batchOrder),
-    rows: pick(extents, rowOrder),
-    columns: pick(extents, columnOrder),
+    batch: pick(extents, orders.batch),
+    rows: pick(extents, orders.rows),
+    columns: pick(extents, orders.columns),
     products: record.products.map(turnedProduct),
     accesses: record.accesses.map((access) => turnedAccess(access, outer)),
     epilogue: turnedProgram(record.epilogue, outer),
