@@ -1,13 +1,13 @@
 /** Reduction kernels: rows or columns of lanes, in as many passes over the points as the record's reductions depend on each other. */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Buffer, ReductionKernel } from "../../src/kernels/record.js";
-import type { EmittedBinding, EmittedKernel } from "../emitted.js";
+import type { EmittedKernel } from "../emitted.js";
+import { withPrivateScratch } from "../private-scratch.js";
 import { splitReduction } from "../schedules/partial.js";
 import { scheduleReduction } from "../schedules/reduction.js";
 import type { Space } from "../schedules/space.js";
 import { emitColumns } from "./reduction-columns.js";
 import { emitRows } from "./reduction-rows.js";
-import { alignedBytes } from "./writer.js";
 
 /**
  * Emits the kernels of a reduction record: usually one; two when there are few rows and many points (partial results per chunk, in
@@ -19,23 +19,8 @@ export function emitReduction(record: ReductionKernel, buffers: readonly Buffer[
   const split = splitReduction(record, buffers.length);
   if (!split) return [emitWhole(record, buffers)];
   const all = [...buffers, ...split.buffers];
-  const offsets: number[] = [];
-  let bytes = 0;
-  for (const buffer of split.buffers) {
-    offsets.push(bytes);
-    bytes += alignedBytes(buffer.dtype, buffer.elements);
-  }
-  const withPrivate = (kernel: EmittedKernel): EmittedKernel => ({
-    ...kernel,
-    bindings: kernel.bindings.map((binding): EmittedBinding => {
-      if (!("buffer" in binding) || binding.buffer < buffers.length) return binding;
-      const number = binding.buffer - buffers.length;
-      const { dtype, elements } = split.buffers[number]!;
-      const place = { offset: offsets[number]!, bytes: alignedBytes(dtype, elements), dtype };
-      return { private: place, access: binding.access };
-    }),
-  });
-  return [withPrivate(emitWhole(split.partial, all, split.limit)), withPrivate(emitWhole(split.final, all))];
+  const kernels = [emitWhole(split.partial, all, split.limit), emitWhole(split.final, all)];
+  return withPrivateScratch(kernels, buffers.length, split.buffers);
 }
 
 function emitWhole(record: ReductionKernel, buffers: readonly Buffer[], limit?: Space["limit"]): EmittedKernel {

@@ -1,5 +1,4 @@
 /** Collects the text of one C kernel and the numbers it takes as arguments. */
-import { bytesPerElement } from "../../src/graph/dtype.js";
 import type { Buffer, BufferId } from "../../src/kernels/record.js";
 import type { BindingAccess, EmittedKernel } from "../emitted.js";
 import type { Affine, View } from "../schedules/space.js";
@@ -221,7 +220,3 @@ export class KernelWriter {
     };
   }
 }
-
-/** Bytes a stretch of elements takes, rounded up to whole 256-byte lines. */
-export const alignedBytes = (dtype: Buffer["dtype"], elements: number): number =>
-  Math.ceil((bytesPerElement[dtype] * elements) / 256) * 256;

@@ -1,5 +1,4 @@
 /** Collects the text of one WGSL kernel, what it binds and the numbers it takes as arguments. */
-import { bytesPerElement } from "../../src/graph/dtype.js";
 import type { Buffer, BufferId } from "../../src/kernels/record.js";
 import type { BindingAccess, EmittedBinding, EmittedKernel } from "../emitted.js";
 import { segmentOf } from "../layout.js";
@@ -230,7 +229,3 @@ export class KernelWriter {
     return segmentOf(this.#buffers[id]!.home);
   }
 }
-
-/** Bytes a stretch of elements takes, rounded up to whole 256-byte lines. */
-export const alignedBytes = (dtype: Buffer["dtype"], elements: number): number =>
-  Math.ceil((bytesPerElement[dtype] * elements) / 256) * 256;

@@ -1,13 +1,12 @@
-/** What a reduction kernel does in each walk over its points, the same for both lane schedules. */
+/** What a reduction kernel does in each walk over its points, the same for all schedules and targets. */
 
 import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ReductionKernel } from "../../src/kernels/record.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
-import { valueType } from "../scalar/dialect.js";
 import { reachable } from "../scalar/print.js";
-import type { Space } from "../schedules/space.js";
-import { passesOf, stagesOf } from "../schedules/stages.js";
-import { varyingAlong } from "../schedules/variation.js";
+import type { Space } from "./space.js";
+import { passesOf, stagesOf } from "./stages.js";
+import { varyingAlong } from "./variation.js";
 
 /** One walk over the points of a row: what it folds, and which stores (by number) it writes at every point. */
 export interface Walk {
@@ -60,64 +59,6 @@ export const wantedBy = (record: ReductionKernel, walk: Walk): readonly number[]
 function reduceOperand(instruction: ScalarInstruction): number {
   if (instruction.kind !== "reduce") throw new Error(`a ${instruction.kind} instruction is no reduction`);
   return instruction.operand;
-}
-
-/** Whether computing it again costs more than keeping it in memory. */
-function expensive(instruction: ScalarInstruction): boolean {
-  switch (instruction.kind) {
-    case "unary":
-      switch (instruction.operation) {
-        case "exp":
-        case "log":
-        case "sin":
-        case "cos":
-        case "tanh":
-        case "erf":
-        case "logistic":
-          return true;
-        default:
-          return false;
-      }
-    case "binary":
-      return instruction.operation === "power";
-    case "random":
-      return true;
-    case "load":
-    case "load_indexed":
-    case "constant":
-    case "index":
-    case "accumulator":
-    case "reduce":
-    case "select":
-    case "cast":
-      return false;
-  }
-}
-
-/**
- * Values worth keeping between walks: by position, the number of the walk that computes it. Only f32 ones, at most `most`, the last ones
- * of a body first, because what they need is then not computed again either.
- */
-export function keptValues(record: ReductionKernel, plan: ReductionPlan, most: number): ReadonlyMap<number, number> {
-  const { body } = record;
-  const kept = new Map<number, number>();
-  const computedIn = new Map<number, number>();
-  for (const [number, walk] of plan.walks.entries()) {
-    const wanted = wantedBy(record, walk);
-    for (let position = body.length - 1; position >= 0; position--) {
-      const instruction = body[position]!;
-      const earlier = computedIn.get(position);
-      if (earlier === undefined || kept.has(position) || kept.size >= most) continue;
-      if (!expensive(instruction) || !plan.variesInRow[position] || valueType(instruction.dtype) !== "f32") continue;
-      const stop = new Map([...kept].map(([at]) => [at, ""]));
-      if (reachable(body, wanted, stop)[position]) kept.set(position, earlier);
-    }
-    const needed = reachable(body, wanted);
-    for (let position = 0; position < body.length; position++) {
-      if (needed[position] && !computedIn.has(position)) computedIn.set(position, number);
-    }
-  }
-  return kept;
 }
 
 /** The values, constant along the row, that the points of a walk read: computed before it, once per row. */
