@@ -4,15 +4,16 @@ import type { KernelText, Program } from "../../codegen/program.js";
 import { isTrusted } from "../../codegen/trust.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
 import type { Device, Executable, ParameterSet } from "../device.js";
+import { Line } from "../line.js";
+import { memoryLines } from "../memory-lines.js";
+import { validateProgram } from "../validate.js";
 import { cacheFolder, LibraryCache } from "./cache.js";
 import { type CompiledKernels, Compiler } from "./compiler.js";
 import { CpuExecutable } from "./executable.js";
-import { Line } from "./line.js";
 import { NativeMemory } from "./memory.js";
 import { loadRuntime, type NativeRuntime, type Pointer } from "./native.js";
 import { CpuParameterSet } from "./parameter-set.js";
 import { findToolchain } from "./toolchain.js";
-import { validateProgram } from "./validate.js";
 
 export interface CpuDeviceOptions {
   /** Threads that run kernels; the number of cores unless given. Results do not depend on it. */
@@ -75,7 +76,7 @@ class CpuDevice implements Device {
         "The program was not generated in this process, and its kernels are native code. Compile it from its source, or trust it explicitly",
       );
     }
-    validateProgram(program);
+    validateProgram(program, "The CPU", "c");
     for (const line of memoryLines(program)) this.#options.log?.(line);
     const compiled = await this.#compiler.kernels(program.kernels, cPrelude);
     this.#options.log?.(
@@ -136,17 +137,4 @@ class CpuDevice implements Device {
       this.#scratch = larger;
     });
   }
-}
-
-/** The memory plan as lines of text. */
-function memoryLines(program: Program): readonly string[] {
-  return Object.entries(program.segments)
-    .filter(([, bytes]) => bytes > 0)
-    .map(([name, bytes]) => `${name.padEnd(12)} ${formatBytes(bytes)}`);
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes < 1 << 10) return `${bytes} bytes`;
-  const [unit, name] = bytes < 1 << 20 ? [1 << 10, "KiB"] : bytes < 1 << 30 ? [1 << 20, "MiB"] : [1 << 30, "GiB"];
-  return `${(bytes / unit).toFixed(1)} ${name}`;
 }

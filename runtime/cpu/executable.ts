@@ -1,17 +1,13 @@
 import type { Launch, Program, SegmentName, TensorPlace } from "../../codegen/program.js";
-import { formatShape, sameShape } from "../../src/graph/shape.js";
-import type { ScalarName } from "../../src/primitives/names.js";
-import type { Device, DeviceTensor, Executable, ParameterSet, Submission, TensorData } from "../device.js";
-import { encoded, tensorBytes } from "./elements.js";
-import type { Line } from "./line.js";
+import type { Device, Executable, ParameterSet, Submission } from "../device.js";
+import { encoded, tensorBytes } from "../elements.js";
+import { GivenValues, type Inputs, type Scalars, type Taken } from "../given-values.js";
+import type { Line } from "../line.js";
+import { RunSubmission } from "../run-submission.js";
+import { segmentNames } from "../validate.js";
 import { NativeMemory } from "./memory.js";
 import { accessKind, elementKind, type NativeRuntime, type Pointer } from "./native.js";
 import { CpuParameterSet, storedSegments } from "./parameter-set.js";
-import { CpuSubmission } from "./submission.js";
-import { segmentNames } from "./validate.js";
-
-type Inputs = Readonly<Record<string, TensorData | DeviceTensor>>;
-type Scalars = Readonly<Partial<Record<ScalarName, number>>>;
 
 /** What executables share on one device. */
 export interface CpuContext {
@@ -25,11 +21,7 @@ export interface CpuContext {
   scratch(): NativeMemory | undefined;
 }
 
-/** The last value given for an input: bytes, or another submission's output until it was copied. */
-interface Given {
-  readonly version: number;
-  source: Uint8Array | { readonly submission: CpuSubmission; readonly output: string } | undefined;
-}
+type CpuSubmission = RunSubmission<() => Uint8Array>;
 
 /** A program's launch lists over memory. */
 export class CpuExecutable implements Executable {
@@ -38,14 +30,10 @@ export class CpuExecutable implements Executable {
   readonly #memory: ReadonlyMap<SegmentName, NativeMemory>;
   readonly #step: Pointer;
   readonly #prepare: Pointer;
-  readonly #inputs: ReadonlyMap<string, TensorPlace>;
   readonly #outputs: ReadonlyMap<string, TensorPlace>;
+  readonly #values: GivenValues<CpuSubmission>;
   /** Which memory each segment is bound to at present. */
   readonly #bound = new Map<SegmentName, Pointer>();
-  readonly #given = new Map<string, Given>();
-  readonly #present = new Map<string, number>();
-  readonly #scalars = new Map<ScalarName, number>();
-  #versions = 0;
   /** What later submissions are bound to, and what the one whose turn it is was. */
   #bindsTo: CpuParameterSet | undefined;
   #set: CpuParameterSet | undefined;
@@ -58,8 +46,10 @@ export class CpuExecutable implements Executable {
   constructor(program: Program, kernels: readonly Pointer[], context: CpuContext) {
     this.program = program;
     this.#context = context;
-    this.#inputs = new Map(program.inputs.map((place) => [place.name, place]));
     this.#outputs = new Map(program.outputs.map((place) => [place.name, place]));
+    this.#values = new GivenValues(program, ({ device, submission }) =>
+      device === context.device && submission instanceof RunSubmission ? submission : undefined,
+    );
     const memory = new Map<SegmentName, NativeMemory>();
     const programs: Pointer[] = [];
     try {
@@ -97,7 +87,8 @@ export class CpuExecutable implements Executable {
       this.#last = submission && new WeakRef(submission);
       return () => this.#outputBytes();
     });
-    submission = new CpuSubmission(this.#context.device, this.#outputs, run);
+    const done = run.then(() => undefined);
+    submission = new RunSubmission(this.#context.device, this.#outputs, { placed: run, done }, readOutputs);
     return submission;
   }
 
@@ -145,14 +136,11 @@ export class CpuExecutable implements Executable {
 
   /** Takes over inputs, scalars and parameters now, and does `work` when it is this submission's turn, with everything in place. */
   #enqueue<T>(inputs: Inputs, scalars: Scalars, work: () => Promise<T>): Promise<T> {
-    let given: ReadonlyMap<string, Given>;
-    let values: ReadonlyMap<ScalarName, number>;
+    let taken: Taken<CpuSubmission>;
     const set = this.#bindsTo;
     try {
       if (this.#freed) throw new Error("The executable was freed");
-      this.#accept(inputs, scalars);
-      given = new Map(this.#given);
-      values = new Map(this.#scalars);
+      taken = this.#values.take(inputs, scalars);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -161,8 +149,15 @@ export class CpuExecutable implements Executable {
       if (this.#set !== set) this.#preparedVersion = undefined;
       this.#set = set;
       this.#bindSegments();
-      this.#writeInputs(given);
-      this.#writeScalars(values);
+      this.#values.writeInputs(taken, ({ dtype, shape, offset }, source) => {
+        // The line is the device's, so the submission that makes the tensor is over.
+        const bytes =
+          source instanceof Uint8Array
+            ? source
+            : tensorIn(source.submission.memory()(), source.submission.place(source.output));
+        this.#memory.get("inputs")!.view(offset, tensorBytes(dtype, shape)).set(bytes);
+      });
+      this.#values.writeScalars(taken, this.#memory.get("scalars")!.view());
       if (this.#context.poison) {
         // All bits set are a NaN, and -1.
         this.#memory.get("outputs")?.view().fill(0xff);
@@ -171,67 +166,6 @@ export class CpuExecutable implements Executable {
       await this.#prepareIfStale();
       return work();
     });
-  }
-
-  /** Checks what was handed in and copies host arrays: the caller may use them again at once. Accepts all or nothing. */
-  #accept(inputs: Inputs, scalars: Scalars): void {
-    const accepted = Object.entries(inputs).map(([name, value]): [string, Given] => {
-      const place = this.#inputs.get(name);
-      if (!place) throw new Error(`The program has no input ${JSON.stringify(name)}`);
-      const what = `Input ${JSON.stringify(name)}`;
-      const version = ++this.#versions;
-      if (ArrayBuffer.isView(value)) return [name, { version, source: encoded(what, place.dtype, place.shape, value) }];
-      const { submission, output } = value;
-      if (value.device !== this.#context.device || !(submission instanceof CpuSubmission)) {
-        throw new Error(`${what} is a tensor of another device`);
-      }
-      const from = submission.place(output);
-      if (from.dtype !== place.dtype || !sameShape(from.shape, place.shape)) {
-        throw new Error(
-          `${what} is ${place.dtype}${formatShape(place.shape)}, but output ${JSON.stringify(output)} is ${from.dtype}${formatShape(from.shape)}`,
-        );
-      }
-      return [name, { version, source: { submission, output } }];
-    });
-    for (const [name, given] of accepted) this.#given.set(name, given);
-    for (const [name, value] of Object.entries(scalars) as [ScalarName, number][]) this.#scalars.set(name, value);
-  }
-
-  #writeInputs(given: ReadonlyMap<string, Given>): void {
-    for (const [name, { dtype, shape, offset }] of this.#inputs) {
-      const value = given.get(name);
-      if (!value) throw new Error(`Input ${JSON.stringify(name)} was never given`);
-      if (this.#present.get(name) === value.version) continue;
-      const { source } = value;
-      if (!source) throw new Error(`Input ${JSON.stringify(name)} failed in an earlier submission`);
-      // The line is the device's, so the submission that makes the tensor is over.
-      const bytes = source instanceof Uint8Array ? source : source.submission.bytes(source.output);
-      this.#memory.get("inputs")!.view(offset, tensorBytes(dtype, shape)).set(bytes);
-      this.#present.set(name, value.version);
-      // It stands in memory now; a later submission that leaves it out finds it there.
-      value.source = undefined;
-    }
-  }
-
-  #writeScalars(values: ReadonlyMap<ScalarName, number>): void {
-    const memory = this.#memory.get("scalars");
-    for (const { name, offset } of this.program.scalars) {
-      const { buffer, byteOffset } = memory!.view(offset, 4);
-      const value = values.get(name) ?? 0;
-      const view = new DataView(buffer, byteOffset, 4);
-      switch (name) {
-        case "seed":
-        case "step":
-          view.setUint32(0, value, true);
-          break;
-        case "row_offset":
-          view.setInt32(0, value, true);
-          break;
-        case "learning_rate":
-          view.setFloat32(0, value, true);
-          break;
-      }
-    }
   }
 
   /** Tells the launch lists where segments are that moved or were not there yet. */
@@ -285,9 +219,19 @@ export class CpuExecutable implements Executable {
 
   /** Saves the last run's outputs for whoever still holds that submission. */
   #keepLast(): void {
-    this.#last?.deref()?.keep(this.#outputBytes());
+    this.#last?.deref()?.keep(() => {
+      const copy = this.#outputBytes().slice();
+      return () => copy;
+    });
     this.#last = undefined;
   }
+}
+
+const tensorIn = (outputs: Uint8Array, { dtype, shape, offset }: TensorPlace): Uint8Array =>
+  outputs.subarray(offset, offset + tensorBytes(dtype, shape));
+
+async function readOutputs(memory: () => Uint8Array, places: readonly TensorPlace[]): Promise<readonly Uint8Array[]> {
+  return places.map((place) => tensorIn(memory(), place).slice());
 }
 
 /** A native launch list. */

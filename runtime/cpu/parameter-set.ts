@@ -1,8 +1,8 @@
 import { sameShape } from "../../src/graph/shape.js";
 import type { ParameterLayout, ParameterPlace } from "../../src/kernels/layout.js";
 import type { ParameterSet, TensorData } from "../device.js";
-import { decoded, encoded, tensorBytes } from "./elements.js";
-import type { Line } from "./line.js";
+import { decoded, encoded, tensorBytes } from "../elements.js";
+import type { Line } from "../line.js";
 import { NativeMemory } from "./memory.js";
 import type { NativeRuntime } from "./native.js";
 

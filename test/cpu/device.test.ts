@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Program } from "../../codegen/program.js";
 import { trusted } from "../../codegen/trust.js";
 import { createCpuDevice } from "../../runtime/cpu/device.js";
-import { Line } from "../../runtime/cpu/line.js";
 import type { Device } from "../../runtime/device.js";
+import { Line } from "../../runtime/line.js";
 import { openPoisoned } from "./open-device.js";
 import { accumulate, layout, long, prepared, quotient, scale, sum } from "./programs.js";
 

@@ -1,9 +1,9 @@
 /** Numbers between the host's arrays and the bytes of a segment. */
-import { bytesPerElement, type Dtype } from "../../src/graph/dtype.js";
-import { elementCount, formatShape, type Shape } from "../../src/graph/shape.js";
-import type { TensorData } from "../device.js";
-import { bf16ToNumber, f16ToNumber, numberToBf16, numberToF16 } from "../tensors/half.js";
-import { allocate, bytesOf, holds, type StoredDtype } from "../tensors/tensor.js";
+import { bytesPerElement, type Dtype } from "../src/graph/dtype.js";
+import { elementCount, formatShape, type Shape } from "../src/graph/shape.js";
+import type { TensorData } from "./device.js";
+import { bf16ToNumber, f16ToNumber, numberToBf16, numberToF16 } from "./tensors/half.js";
+import { allocate, bytesOf, holds, type StoredDtype } from "./tensors/tensor.js";
 
 export function storedDtype(dtype: Dtype): StoredDtype {
   if (dtype === "f64") throw new Error("f64 exists only in the reference interpreter and cannot be stored");

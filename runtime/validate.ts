@@ -1,7 +1,7 @@
 /** Checks a program whole before anything of it is compiled, allocated or run. */
-import type { Launch, Program, SegmentName } from "../../codegen/program.js";
-import { bytesPerElement } from "../../src/graph/dtype.js";
-import { elementCount } from "../../src/graph/shape.js";
+import type { Launch, Program, SegmentName } from "../codegen/program.js";
+import { bytesPerElement } from "../src/graph/dtype.js";
+import { elementCount } from "../src/graph/shape.js";
 
 export const segmentNames: readonly SegmentName[] = [
   "parameters",
@@ -17,11 +17,20 @@ export const segmentNames: readonly SegmentName[] = [
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-/** Throws an Error that names the first thing in a program that cannot be. */
-export function validateProgram(program: Program): void {
+const languageNames: Readonly<Record<Program["language"], string>> = {
+  c: "C",
+  wgsl: "WGSL",
+  cuda: "CUDA",
+  graph: "graphs",
+};
+
+/** Throws an Error that names the first thing in a program that cannot be. `device` and `language` are what is to run it, and what it runs. */
+export function validateProgram(program: Program, device: string, language: Program["language"]): void {
   if (program.formatVersion !== 1)
     throw new Error(`Programs of format ${String(program.formatVersion)} are not known here`);
-  if (program.language !== "c") throw new Error(`The CPU runs programs in C, and this one is in ${program.language}`);
+  if (program.language !== language) {
+    throw new Error(`${device} runs programs in ${languageNames[language]}, and this one is in ${program.language}`);
+  }
   for (const name of segmentNames) {
     const bytes = program.segments[name];
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw new Error(`Segment ${name} has ${bytes} bytes`);
