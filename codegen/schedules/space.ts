@@ -32,7 +32,8 @@ export interface Space {
   readonly limit?: { readonly form: Affine; readonly size: number };
 }
 
-function viewOf(access: Access): View {
+/** A view of a buffer as the record names it. */
+export function viewOf(access: Access): View {
   return {
     buffer: access.buffer,
     address: { offset: access.offset, strides: access.strides },

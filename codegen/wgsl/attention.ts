@@ -1,13 +1,79 @@
-import type { AttentionBackwardKernel, AttentionKernel, Buffer } from "../../src/kernels/record.js";
+/**
+ * Attention: a workgroup for every query of every head. It meets the keys in blocks of as many as it has threads, each thread scoring one;
+ * then the threads share out the channels of the values (online softmax: Milakov and Gimelshein 2018, section 3).
+ */
+import { elementCount } from "../../src/graph/shape.js";
+import type { AttentionKernel, Buffer } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
+import { element, storeElement, writeChannels, writeDot, writePlace, writeSums } from "./attention-head.js";
+import { KernelWriter, workgroupSize } from "./writer.js";
 
-export function emitAttention(_record: AttentionKernel, _buffers: readonly Buffer[]): readonly EmittedKernel[] {
-  throw new Error("not written yet");
-}
+/** Below every score: the maximum of no keys. */
+const lowest = "-3.0e38f";
 
-export function emitAttentionBackward(
-  _record: AttentionBackwardKernel,
-  _buffers: readonly Buffer[],
-): readonly EmittedKernel[] {
-  throw new Error("not written yet");
+/** Emits the kernels of an attention: one, or none when there are no queries. */
+export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[]): readonly EmittedKernel[] {
+  const { batch, heads, group, queries, keys, width, valueWidth, q, k, v, mask, output, logSum } = record;
+  const units = elementCount(batch) * heads * queries;
+  if (units === 0) return [];
+  const writer = new KernelWriter(buffers, [output.buffer, logSum.buffer]);
+  writer.declare(`var<workgroup> largest_of: array<f32, ${workgroupSize}>;`);
+  writer.declare(`var<workgroup> weights: array<f32, ${workgroupSize}>;`);
+  const keyCount = writer.integer("keys", keys);
+  const place = writePlace(writer, record, ["head", heads], ["query", queries]);
+  writer.line(`let key_head = head / ${writer.integer("group", group)};`);
+  writeSums(writer, valueWidth);
+  writer.line("var total = 0.0f;", `var largest = ${lowest};`);
+
+  writer.open(`for (var first = 0; first < ${keyCount}; first += ${workgroupSize}) {`);
+  writer.line("let key = first + lane;", `var score = ${lowest};`, "var allowed = false;");
+  writer.open(`if (key < ${keyCount}) {`);
+  writer.line(`allowed = ${mask ? element(writer, "mask", mask, place, "head", "query", "key") : "true"};`);
+  writer.open("if (allowed) {");
+  writeDot(writer, "product", writer.integer("width", width), (channel) => [
+    element(writer, "q", q, place, "head", "query", channel),
+    element(writer, "k", k, place, "key_head", "key", channel),
+  ]);
+  writer.line(`score = product * ${writer.float("scale", record.scale)};`);
+  writer.close();
+  writer.close();
+
+  writer.line("largest_of[lane] = score;", "workgroupBarrier();");
+  writer.open(`for (var half = ${workgroupSize / 2}; half > 0; half = half >> 1u) {`);
+  writer.line(
+    "if (lane < half) { largest_of[lane] = max(largest_of[lane], largest_of[lane + half]); }",
+    "workgroupBarrier();",
+  );
+  writer.close();
+  // What was summed before is relative to the largest score so far; while there is none it is zero.
+  writer.line(
+    "let next = max(largest, largest_of[0]);",
+    "let kept = weft_exp(largest - next);",
+    "weights[lane] = select(0.0f, weft_exp(score - next), allowed);",
+    "workgroupBarrier();",
+    `let count = min(${workgroupSize}, ${keyCount} - first);`,
+    "total = total * kept;",
+    "for (var j = 0; j < count; j++) { total = total + weights[j]; }",
+  );
+  writeChannels(writer, valueWidth, "valueWidth", (channel, sum) => {
+    writer.line(`var sum = ${sum} * kept;`);
+    writer.open("for (var j = 0; j < count; j++) {");
+    writer.line("let other = first + j;");
+    writer.line(`sum = fma(weights[j], ${element(writer, "v", v, place, "key_head", "other", channel)}, sum);`);
+    writer.close();
+    writer.line(`${sum} = sum;`);
+  });
+  writer.line("largest = next;", "workgroupBarrier();");
+  writer.close();
+
+  // A query that may attend nowhere gives zeros, and 0 for the logarithm.
+  writer.line("let nowhere = total == 0.0f;", "let divisor = select(total, 1.0f, nowhere);");
+  writeChannels(writer, valueWidth, "valueWidth", (channel, sum) =>
+    storeElement(writer, "output", output, place, ["head", "query", channel], `${sum} / divisor`),
+  );
+  writer.open("if (lane == 0) {");
+  const logarithm = "select(largest + weft_log(divisor), 0.0f, nowhere)";
+  storeElement(writer, "logSum", logSum, place, ["head", "query"], logarithm);
+  writer.close();
+  return [writer.finish(units, (units * keys * (width + valueWidth)) / 20)];
 }

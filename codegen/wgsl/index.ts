@@ -1,7 +1,8 @@
 /** One emitter per archetype. */
 import type { Buffer, KernelRecord } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
-import { emitAttention, emitAttentionBackward } from "./attention.js";
+import { emitAttention } from "./attention.js";
+import { emitAttentionBackward } from "./attention-backward.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
 import { emitReduction } from "./reduction.js";

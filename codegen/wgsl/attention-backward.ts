@@ -1,0 +1,170 @@
+/**
+ * The backward pass of attention, in kernels that each bind few enough buffers: a number for every query first, then one kernel for
+ * each cotangent. They compute the probabilities again from the log-sums; the formulas stand at the primitive's reference evaluation.
+ */
+import { elementCount } from "../../src/graph/shape.js";
+import type { Access, AttentionBackwardKernel, Buffer } from "../../src/kernels/record.js";
+import type { EmittedKernel } from "../emitted.js";
+import { withPrivateScratch } from "../private-scratch.js";
+import { element, type Place, storeElement, writeChannels, writeDot, writePlace, writeSums } from "./attention-head.js";
+import { KernelWriter, workgroupSize } from "./writer.js";
+
+/** Emits the kernels of an attention's backward pass: up to four, fewer where there are no queries or no keys. */
+export function emitAttentionBackward(
+  record: AttentionBackwardKernel,
+  buffers: readonly Buffer[],
+): readonly EmittedKernel[] {
+  const { batch, heads, queries } = record;
+  const rows = elementCount(batch) * heads * queries;
+  const means: Buffer = { dtype: "f32", elements: Math.max(1, rows), home: { segment: "scratch" } };
+  const all = [...buffers, means];
+  const mean = rowsOf(record, buffers.length);
+  const kernels = [
+    emitMeans(record, all, mean, rows),
+    ...(["dq", "dk", "dv"] as const).map((result) => emitCotangent(record, all, mean, result)),
+  ];
+  return withPrivateScratch(
+    kernels.filter((kernel) => kernel !== undefined),
+    buffers.length,
+    [means],
+  );
+}
+
+/** A number for every query of every head, row-major. */
+function rowsOf({ batch, heads, queries }: AttentionBackwardKernel, buffer: number): Access {
+  const strides: number[] = [];
+  let size = 1;
+  for (const extent of [...batch, heads, queries].reverse()) {
+    strides.unshift(size);
+    size *= extent;
+  }
+  return { buffer, offset: 0, strides };
+}
+
+/** The mean slope of a query's scores under their probabilities, which is the sum of output * cotangent: a thread for every query. */
+function emitMeans(
+  record: AttentionBackwardKernel,
+  buffers: readonly Buffer[],
+  mean: Access,
+  rows: number,
+): EmittedKernel | undefined {
+  if (rows === 0) return undefined;
+  const { batch, heads, queries, valueWidth, output, cotangent } = record;
+  const writer = new KernelWriter(buffers, [mean.buffer]);
+  writer.line(`let row = unit * ${workgroupSize} + lane;`);
+  writer.line(`if (row >= ${writer.integer("rows", rows)}) { return; }`);
+  const extents = [...batch, heads, queries];
+  const coordinates = writer.coordinates(
+    extents.map((extent, dimension) => ({ dimension, extent })),
+    "row",
+  );
+  const place: Place = { batch: coordinates, rank: extents.length };
+  writeDot(writer, "sum", writer.integer("valueWidth", valueWidth), (channel) => [
+    element(writer, "output", output, place, channel),
+    element(writer, "cotangent", cotangent, place, channel),
+  ]);
+  storeElement(writer, "mean", mean, place, [], "sum");
+  return writer.finish(Math.ceil(rows / workgroupSize), (rows * valueWidth) / 10);
+}
+
+/**
+ * The cotangent of q, k or v: a workgroup for every query or key. It meets the lines of the other side in blocks of as many as it has
+ * threads, each thread weighing one; then the threads share out the channels. Keys sum over the query heads of their group in order.
+ */
+function emitCotangent(
+  record: AttentionBackwardKernel,
+  buffers: readonly Buffer[],
+  mean: Access,
+  result: "dq" | "dk" | "dv",
+): EmittedKernel | undefined {
+  const { batch, heads, group, queries, keys } = record;
+  const ofQuery = result === "dq";
+  const units = elementCount(batch) * (ofQuery ? heads * queries : (heads / group) * keys);
+  if (units === 0) return undefined;
+  const width = result === "dv" ? record.valueWidth : record.width;
+  const others = ofQuery ? keys : queries;
+  const writer = new KernelWriter(buffers, [record[result].buffer]);
+  writer.declare(`var<workgroup> weights: array<f32, ${workgroupSize}>;`);
+  const groupSize = writer.integer("group", group);
+  const otherCount = writer.integer("others", others);
+  const place = ofQuery
+    ? writePlace(writer, record, ["head", heads], ["query", queries])
+    : writePlace(writer, record, ["key_head", heads / group], ["key", keys]);
+  writeSums(writer, width);
+  if (ofQuery) writer.line(`let key_head = head / ${groupSize};`);
+  else {
+    writer.open(`for (var member = 0; member < ${groupSize}; member++) {`);
+    writer.line(`let head = key_head * ${groupSize} + member;`);
+  }
+  writer.open(`for (var first = 0; first < ${otherCount}; first += ${workgroupSize}) {`);
+  const other = ofQuery ? "key" : "query";
+  writer.line(`let ${other} = first + lane;`, "var weight = 0.0f;");
+  writer.open(`if (${other} < ${otherCount}) {`);
+  writeWeight(writer, record, place, mean, result === "dv" ? "probability" : "slope");
+  writer.close();
+  writer.line("weights[lane] = weight;", "workgroupBarrier();");
+  writer.line(`let count = min(${workgroupSize}, ${otherCount} - first);`);
+  writeChannels(writer, width, "channels", (channel, sum) => {
+    writer.line(`var sum = ${sum};`);
+    writer.open("for (var j = 0; j < count; j++) {");
+    writer.line("let line = first + j;");
+    writer.line(`sum = fma(weights[j], ${factorOf(writer, record, place, result, channel)}, sum);`);
+    writer.close();
+    writer.line(`${sum} = sum;`);
+  });
+  writer.line("workgroupBarrier();");
+  writer.close();
+  if (!ofQuery) writer.close();
+  const line = ofQuery ? ["head", "query"] : ["key_head", "key"];
+  writeChannels(writer, width, "channels", (channel, sum) =>
+    storeElement(writer, result, record[result], place, [...line, channel], sum),
+  );
+  const perPair = result === "dv" ? record.width + width : record.width + record.valueWidth + width;
+  return writer.finish(units, (units * others * (ofQuery ? 1 : group) * perPair) / 20);
+}
+
+/** What the weights of a block are summed with: channel `channel` of line `line` of the other side. */
+function factorOf(
+  writer: KernelWriter,
+  record: AttentionBackwardKernel,
+  place: Place,
+  result: "dq" | "dk" | "dv",
+  channel: string,
+): string {
+  switch (result) {
+    case "dq":
+      return element(writer, "k", record.k, place, "key_head", "line", channel);
+    case "dk":
+      return element(writer, "q", record.q, place, "head", "line", channel);
+    case "dv":
+      return element(writer, "cotangent", record.cotangent, place, "head", "line", channel);
+  }
+}
+
+/** Sets `weight` to the probability of `query` attending to `key`, or to the slope of its score; forbidden pairs keep zero. */
+function writeWeight(
+  writer: KernelWriter,
+  record: AttentionBackwardKernel,
+  place: Place,
+  mean: Access,
+  wanted: "probability" | "slope",
+): void {
+  const { q, k, v, mask, logSum, cotangent } = record;
+  const scale = writer.float("scale", record.scale);
+  if (mask) writer.open(`if (${element(writer, "mask", mask, place, "head", "query", "key")}) {`);
+  writeDot(writer, "score", writer.integer("width", record.width), (channel) => [
+    element(writer, "q", q, place, "head", "query", channel),
+    element(writer, "k", k, place, "key_head", "key", channel),
+  ]);
+  const sum = element(writer, "logSum", logSum, place, "head", "query");
+  writer.line(`weight = weft_exp(score * ${scale} - ${sum});`);
+  if (wanted === "slope") {
+    writeDot(writer, "slope", writer.integer("valueWidth", record.valueWidth), (channel) => [
+      element(writer, "cotangent", cotangent, place, "head", "query", channel),
+      element(writer, "v", v, place, "key_head", "key", channel),
+    ]);
+    const rowMean = element(writer, "mean", mean, place, "head", "query");
+    writer.line(`weight = weight * (slope - ${rowMean}) * ${scale};`);
+  }
+  if (mask) writer.close();
+}
