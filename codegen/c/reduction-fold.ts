@@ -1,18 +1,7 @@
 /** Accumulators of reductions in C. */
-import type { ScalarInstruction, ScalarProgram } from "../../src/kernels/scalar.js";
+import type { ScalarProgram } from "../../src/kernels/scalar.js";
 import { cDialect, valueType } from "../scalar/dialect.js";
-import type { InstructionOf } from "../scalar/print.js";
-
-export type Reduce = InstructionOf<"reduce">;
-
-export function reduceAt(body: ScalarProgram, position: number): Reduce {
-  const instruction: ScalarInstruction = body[position]!;
-  if (instruction.kind !== "reduce") throw new Error(`instruction ${position} is no reduction`);
-  return instruction;
-}
-
-/** Whether a reduction adds up floats: those go through short f32 sums into a double. */
-export const sumsFloats = (reduce: Reduce): boolean => reduce.reduction === "sum" && valueType(reduce.dtype) === "f32";
+import type { Reduce } from "../schedules/reduction-walks.js";
 
 /** C type of the number folded (for argmax: of what is compared). */
 export function foldedType(body: ScalarProgram, reduce: Reduce): "float" | "int32_t" | "uint32_t" {

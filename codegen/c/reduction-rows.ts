@@ -6,11 +6,11 @@ import type { EmittedKernel } from "../emitted.js";
 import { cDialect } from "../scalar/dialect.js";
 import { printScalars } from "../scalar/print.js";
 import type { ReductionSchedule } from "../schedules/reduction.js";
-import { planReduction, rowOperands, type Walk, wantedBy } from "../schedules/reduction-walks.js";
+import { planReduction, reduceAt, rowOperands, sumsFloats, type Walk, wantedBy } from "../schedules/reduction-walks.js";
 import { alsoVarying, varyingAlong } from "../schedules/variation.js";
 import { hoistable, placeLeaves, printRowValues } from "./body.js";
 import { keptValues } from "./kept-values.js";
-import { clause, folded, foldedType, identity, overtakes, reduceAt, sumsFloats } from "./reduction-fold.js";
+import { clause, folded, foldedType, identity, overtakes } from "./reduction-fold.js";
 import { stored } from "./storage.js";
 import { KernelWriter } from "./writer.js";
 

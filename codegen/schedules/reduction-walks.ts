@@ -2,11 +2,24 @@
 
 import { operandsInPass } from "../../src/kernels/operands.js";
 import type { ReductionKernel } from "../../src/kernels/record.js";
-import type { ScalarInstruction } from "../../src/kernels/scalar.js";
-import { reachable } from "../scalar/print.js";
+import type { ScalarProgram } from "../../src/kernels/scalar.js";
+import { valueType } from "../scalar/dialect.js";
+import { type InstructionOf, reachable } from "../scalar/print.js";
 import type { Space } from "./space.js";
 import { passesOf, stagesOf } from "./stages.js";
 import { varyingAlong } from "./variation.js";
+
+export type Reduce = InstructionOf<"reduce">;
+
+/** The `reduce` instruction at a position. */
+export function reduceAt(body: ScalarProgram, position: number): Reduce {
+  const instruction = body[position]!;
+  if (instruction.kind !== "reduce") throw new Error(`instruction ${position} is no reduction`);
+  return instruction;
+}
+
+/** Whether a reduction adds up floats: those need partial sums, since rounding grows with the number of terms. */
+export const sumsFloats = (reduce: Reduce): boolean => reduce.reduction === "sum" && valueType(reduce.dtype) === "f32";
 
 /** One walk over the points of a row: what it folds, and which stores (by number) it writes at every point. */
 export interface Walk {
@@ -52,14 +65,9 @@ export function planReduction(record: ReductionKernel, space: Space): ReductionP
 
 /** Positions whose values a walk needs at every point. */
 export const wantedBy = (record: ReductionKernel, walk: Walk): readonly number[] => [
-  ...walk.reduces.map((position) => reduceOperand(record.body[position]!)),
+  ...walk.reduces.map((position) => reduceAt(record.body, position).operand),
   ...walk.stores.map((number) => record.stores[number]!.value),
 ];
-
-function reduceOperand(instruction: ScalarInstruction): number {
-  if (instruction.kind !== "reduce") throw new Error(`a ${instruction.kind} instruction is no reduction`);
-  return instruction.operand;
-}
 
 /** The values, constant along the row, that the points of a walk read: computed before it, once per row. */
 export function rowOperands(

@@ -3,6 +3,7 @@
  * words: they are read from whole words and written with atomic operations on their own bits, so that threads may write neighbours.
  */
 import type { Dtype } from "../../src/graph/dtype.js";
+import { valueType } from "../scalar/dialect.js";
 
 /** Elements that one 32-bit word holds. */
 export function elementsPerWord(dtype: Dtype): 1 | 2 | 4 {
@@ -27,40 +28,37 @@ export function storageType(dtype: Dtype, written: boolean): string {
   return dtype;
 }
 
-/** The value of element `index` (an i32 expression) of the array `name`. */
-export function loaded(dtype: Dtype, name: string, index: string, written: boolean): string {
-  const perWord = elementsPerWord(dtype);
-  if (perWord === 1) return `${name}[${index}]`;
-  const place = `(${index}) >> ${perWord === 4 ? 2 : 1}u`;
-  const word = written ? `atomicLoad(&${name}[${place}])` : `${name}[${place}]`;
-  const bits = `(${word} >> ${shiftOf(perWord, index)})`;
-  switch (dtype) {
-    case "bool":
-      return `((${bits} & 0xffu) != 0u)`;
-    case "f16":
-      return `weft_from_f16(${bits} & 0xffffu)`;
-    default:
-      return `weft_from_bf16(${bits} & 0xffffu)`;
-  }
+/** The value of element `index` (an i32 expression) of the array `name`; narrow elements by the functions below. */
+export const loaded = (dtype: Dtype, name: string, index: string): string =>
+  elementsPerWord(dtype) === 1 ? `${name}[${index}]` : `load_${name}(${index})`;
+
+/** A statement that makes element `index` (an i32 expression) hold `value`. */
+export const stored = (dtype: Dtype, name: string, index: string, value: string): string =>
+  elementsPerWord(dtype) === 1 ? `${name}[${index}] = ${value};` : `store_${name}(${index}, ${value});`;
+
+/** The function that loads a narrow element of the array `name`. */
+export function loadFunction(dtype: Dtype, name: string, written: boolean): string {
+  const { word, shift, mask } = placeOf(dtype, name);
+  const bits = `(${written ? `atomicLoad(&${word})` : word} >> ${shift}) & ${mask}`;
+  const value = dtype === "bool" ? `(${bits}) != 0u` : `weft_from_${dtype}(${bits})`;
+  return `fn load_${name}(i: i32) -> ${valueType(dtype)} { return ${value}; }`;
 }
 
-/** Statements that make element `index` (a name or a literal) hold `value`. */
-export function stored(dtype: Dtype, name: string, index: string, value: string): readonly string[] {
-  const perWord = elementsPerWord(dtype);
-  if (perWord === 1) return [`${name}[${index}] = ${value};`];
-  const word = `&${name}[${index} >> ${perWord === 4 ? 2 : 1}u]`;
-  const shift = shiftOf(perWord, index);
-  const bits =
-    dtype === "bool"
-      ? `select(0u, 1u, ${value})`
-      : dtype === "f16"
-        ? `weft_to_f16(${value})`
-        : `weft_to_bf16(${value})`;
+/** The function that stores a narrow element of the array `name`. */
+export function storeFunction(dtype: Dtype, name: string): string {
+  const { word, shift, mask } = placeOf(dtype, name);
+  const bits = dtype === "bool" ? "select(0u, 1u, value)" : `weft_to_${dtype}(value)`;
   return [
-    `atomicAnd(${word}, ~(${perWord === 4 ? "0xffu" : "0xffffu"} << ${shift}));`,
-    `atomicOr(${word}, ${bits} << ${shift});`,
-  ];
+    `fn store_${name}(i: i32, value: ${valueType(dtype)}) {`,
+    `  atomicAnd(&${word}, ~(${mask} << ${shift}));`,
+    `  atomicOr(&${word}, ${bits} << ${shift});`,
+    "}",
+  ].join("\n");
 }
 
-const shiftOf = (perWord: 2 | 4, index: string): string =>
-  perWord === 4 ? `(u32((${index}) & 3) * 8u)` : `(u32((${index}) & 1) * 16u)`;
+/** The word in which element i of a narrow array stands, its first bit there, and its bits when they are shifted down. */
+function placeOf(dtype: Dtype, name: string): { readonly word: string; readonly shift: string; readonly mask: string } {
+  return elementsPerWord(dtype) === 4
+    ? { word: `${name}[i >> 2u]`, shift: "(u32(i & 3) * 8u)", mask: "0xffu" }
+    : { word: `${name}[i >> 1u]`, shift: "(u32(i & 1) * 16u)", mask: "0xffffu" };
+}

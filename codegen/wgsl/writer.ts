@@ -5,7 +5,7 @@ import { segmentOf } from "../layout.js";
 import { valueType, wgslDialect } from "../scalar/dialect.js";
 import type { Affine, View } from "../schedules/space.js";
 import { functionsFor } from "./prelude.js";
-import { loaded, storageType, stored } from "./storage.js";
+import { elementsPerWord, loaded, loadFunction, storageType, stored, storeFunction } from "./storage.js";
 
 /** Coordinates by dimension, as spelled in the text: i32 expressions that may stand anywhere. */
 export type Coordinates = ReadonlyMap<number, string>;
@@ -20,7 +20,7 @@ export class KernelWriter {
   readonly #written: ReadonlySet<BufferId>;
   readonly #integers: number[] = [];
   readonly #floats: number[] = [];
-  readonly #named = new Map<string, string>();
+  readonly #named = new Map<string, { readonly name: string; readonly value: number }>();
   readonly #bindings = new Map<BufferId, { position: number; access: BindingAccess }>();
   readonly #before: string[] = [];
   readonly #lines: string[] = [];
@@ -78,24 +78,24 @@ export class KernelWriter {
 
   /** A number that is an argument of the kernel rather than part of its text: an i32 expression. One key, one argument. */
   integer(key: string, value: number): string {
-    const known = this.#named.get(key);
-    if (known) return known;
     if (!Number.isInteger(value) || Math.abs(value) > 2 ** 31 - 1) {
       throw new RangeError(`${value} does not fit into a 32-bit argument`);
     }
-    const place = this.#integers.push(value) - 1;
-    const name = `arguments.n[${place >> 2}].${components[place & 3]}`;
-    this.#named.set(key, name);
-    return name;
+    return this.#argument(key, value, "n", this.#integers);
   }
 
   /** The same for an f32. */
   float(key: string, value: number): string {
+    return this.#argument(key, value, "f", this.#floats);
+  }
+
+  #argument(key: string, value: number, member: string, values: number[]): string {
     const known = this.#named.get(key);
-    if (known) return known;
-    const place = this.#floats.push(value) - 1;
-    const name = `arguments.f[${place >> 2}].${components[place & 3]}`;
-    this.#named.set(key, name);
+    if (known && known.value !== value) throw new Error(`argument ${key} is ${known.value} and ${value}`);
+    if (known) return known.name;
+    const place = values.push(value) - 1;
+    const name = `arguments.${member}[${place >> 2}].${components[place & 3]}`;
+    this.#named.set(key, { name, value });
     return name;
   }
 
@@ -135,14 +135,9 @@ export class KernelWriter {
     });
     const inside = conditions.length > 0 ? this.let("in", conditions.join(" & ")) : undefined;
     return (extra = "") => {
-      const index = extra === "" ? address : `(${address}${extra})`;
+      const index = address + extra;
       // What lies outside may not be addressed either.
-      const value = loaded(
-        dtype,
-        name,
-        inside ? `select(0, ${index}, ${inside})` : index,
-        this.#written.has(view.buffer),
-      );
+      const value = loaded(dtype, name, inside ? `select(0, ${index}, ${inside})` : index);
       return inside ? `select(${wgslDialect.literal(0, valueType(dtype))}, ${value}, ${inside})` : value;
     };
   }
@@ -152,14 +147,15 @@ export class KernelWriter {
     if (!this.#written.has(view.buffer)) throw new Error(`buffer ${view.buffer} was not said to be written`);
     const name = this.#bind(view.buffer, "write");
     const address = this.let("t", this.affine(key, view.address, coordinates));
-    this.line(...stored(this.dtype(view.buffer), name, address, value));
+    this.line(stored(this.dtype(view.buffer), name, address, value));
   }
 
   /**
-   * Coordinates of dimensions counted row-major by one number (an i32 expression): by division. Names are written as constants.
+   * Coordinates of dimensions counted row-major by one number (an i32 expression): by division. Names are written as constants. An extent
+   * that is not the same for all is an i32 expression.
    */
   coordinates(
-    dimensions: readonly { readonly dimension: number; readonly extent: number }[],
+    dimensions: readonly { readonly dimension: number; readonly extent: number | string }[],
     number: string,
     key = "extent",
   ): Map<number, string> {
@@ -168,10 +164,10 @@ export class KernelWriter {
     for (let place = dimensions.length - 1; place >= 0; place--) {
       const { dimension, extent } = dimensions[place]!;
       if (place === 0) {
-        coordinates.set(dimension, this.let("c", rest));
+        coordinates.set(dimension, /^\w+$/.test(rest) ? rest : this.let("c", rest));
         break;
       }
-      const size = this.integer(`${key}.${dimension}`, extent);
+      const size = typeof extent === "string" ? extent : this.integer(`${key}.${dimension}`, extent);
       coordinates.set(dimension, this.let("c", `${rest} % ${size}`));
       rest = this.let("q", `${rest} / ${size}`);
     }
@@ -194,6 +190,7 @@ export class KernelWriter {
       return `@group(0) @binding(${position + 1}) var<storage, ${mode}> b${position}: array<${type}>;`;
     });
     const text = [
+      ...this.#narrowAccess(),
       ...this.#before,
       `@compute @workgroup_size(${threads})`,
       "fn KERNEL(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {",
@@ -223,6 +220,18 @@ export class KernelWriter {
       units,
       cost,
     };
+  }
+
+  /** Functions that load and store elements of the bound arrays whose elements are narrower than a word. */
+  #narrowAccess(): readonly string[] {
+    const functions: string[] = [];
+    for (const [id, { position, access }] of this.#bindings) {
+      const dtype = this.dtype(id);
+      if (elementsPerWord(dtype) === 1) continue;
+      if (access !== "write") functions.push(loadFunction(dtype, `b${position}`, this.#written.has(id)));
+      if (access !== "read") functions.push(storeFunction(dtype, `b${position}`));
+    }
+    return functions;
   }
 
   #segment(id: BufferId): string {
