@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { emitAttention, emitAttentionBackward } from "../../codegen/c/attention.js";
 import type { EmittedKernel } from "../../codegen/emitted.js";
+import { type AttentionCase, randomAttention } from "../kernels/random-attention.js";
+import { randomFrom } from "../kernels/random-contraction.js";
 import { afterOracle, assertClose, assertUntouched } from "./compare.js";
 import { KernelLibrary, type Numbers, poisoned } from "./native.js";
-import { type AttentionCase, randomAttention } from "./random-attention.js";
-import { randomFrom } from "./random-contraction.js";
 
 const seed = Number(process.env.WEFT_SEED ?? 1);
 const count = Number(process.env.WEFT_COUNT ?? 24);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { emitContraction } from "../../codegen/c/contraction.js";
 import type { Access, Buffer, ContractionKernel, Operand } from "../../src/kernels/record.js";
+import { randomFrom } from "../kernels/random-contraction.js";
 import { KernelLibrary, type Numbers } from "./native.js";
-import { randomFrom } from "./random-contraction.js";
 
 interface Side {
   /** Strides along batch, lines and k. */

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { emitContraction } from "../../codegen/c/contraction.js";
 import type { EmittedKernel } from "../../codegen/emitted.js";
 import type { Buffer } from "../../src/kernels/record.js";
+import { type RandomRecord, randomContraction, randomFrom } from "../kernels/random-contraction.js";
 import { afterOracle, assertClose, assertUntouched } from "./compare.js";
 import { KernelLibrary, type Numbers, poisoned } from "./native.js";
-import { type RandomRecord, randomContraction, randomFrom } from "./random-contraction.js";
 
 const seed = Number(process.env.WEFT_SEED ?? 1);
 const count = Number(process.env.WEFT_COUNT ?? 60);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { emitScatterAdd } from "../../codegen/c/scatter-add.js";
 import type { Buffer, ScatterAddKernel } from "../../src/kernels/record.js";
+import { pick, type Random, randomFrom, randomLayout } from "../kernels/random-contraction.js";
 import { afterOracle, assertClose } from "./compare.js";
 import { KernelLibrary, type Numbers, poisoned } from "./native.js";
-import { pick, type Random, randomFrom, randomLayout } from "./random-contraction.js";
 
 interface Case {
   readonly record: ScatterAddKernel;
