@@ -1,4 +1,4 @@
-import type { TrainingStage } from "../../src/build/model.js";
+import type { RowFilter } from "../../src/build/model.js";
 import type { DataSource } from "./data.js";
 import { TrainingError } from "./errors.js";
 import { fnv1a, permutation } from "./random.js";
@@ -26,7 +26,7 @@ export interface RowOrder {
 }
 
 /** The rows of a source whose columns have one of the listed values. Throws TrainingError for a column without labels. */
-export function filterRows(source: DataSource, where: TrainingStage["where"]): Uint32Array {
+export function filterRows(source: DataSource, where: readonly RowFilter[]): Uint32Array {
   const conditions = where.map(({ column, values }) => {
     const labels = source.labels?.[column];
     if (labels === undefined) {
@@ -50,7 +50,7 @@ export function filterRows(source: DataSource, where: TrainingStage["where"]): U
 /** Finds the sources of a mixture by name. Throws TrainingError for unknown names, and for sources without a row left to take. */
 export function mixture(
   parts: readonly { readonly name: string; readonly weight: number }[],
-  where: TrainingStage["where"],
+  where: readonly RowFilter[],
   sources: ReadonlyMap<string, DataSource>,
   user: string,
 ): MixturePart[] {

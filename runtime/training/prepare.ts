@@ -55,7 +55,7 @@ export function prepareStage(options: DataOptions, stage: TrainingStage): Prepar
 
 /** Finds and binds an evaluation's data. Throws TrainingError for what does not fit. */
 export function prepareEvaluation(options: DataOptions, spec: EvaluationSpec): PreparedEvaluation {
-  const parts = mixture(spec.data, [], sourcesByName(options), `Evaluation "${spec.name}"`);
+  const parts = mixture(spec.data, spec.where, sourcesByName(options), `Evaluation "${spec.name}"`);
   return { spec, parts, binding: bind(options, spec.on, parts) };
 }
 

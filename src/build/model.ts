@@ -126,6 +126,12 @@ export interface ScheduleSpec {
   readonly final: number;
 }
 
+/** Keeps the rows whose column equals one of the values. */
+export interface RowFilter {
+  readonly column: string;
+  readonly values: readonly (number | string)[];
+}
+
 export interface TrainingStage {
   readonly name: string;
   readonly on: string;
@@ -142,8 +148,8 @@ export interface TrainingStage {
   readonly ema?: number;
   /** Name or mixture of data sources, and their weights. */
   readonly data: readonly { readonly name: string; readonly weight: number }[];
-  /** Filter on columns: keeps rows whose column equals one of the values. */
-  readonly where: readonly { readonly column: string; readonly values: readonly (number | string)[] }[];
+  /** All of them must hold. */
+  readonly where: readonly RowFilter[];
   readonly after?: string;
   readonly recompute: boolean;
   readonly span: Span;
@@ -154,6 +160,8 @@ export interface EvaluationSpec {
   readonly on: string;
   readonly after?: string;
   readonly data: readonly { readonly name: string; readonly weight: number }[];
+  /** All of them must hold. */
+  readonly where: readonly RowFilter[];
   readonly batch: number;
   /** Evaluate every so many steps during the training of `after`; 0: only at its end. */
   readonly every: number;

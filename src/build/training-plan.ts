@@ -11,7 +11,7 @@ import type {
 import { fail, type Reports } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
-import type { EvaluationSpec, ParameterSpec, ScheduleSpec, TrainingStage } from "./model.js";
+import type { EvaluationSpec, ParameterSpec, RowFilter, ScheduleSpec, TrainingStage } from "./model.js";
 import { isBelow } from "./parameter-layout.js";
 import type { Scope } from "./scope.js";
 import { describeValue, type Value } from "./values.js";
@@ -55,7 +55,7 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
     steps: read.count("steps", 1000),
     ...optional("ema", read.number("ema", 0, 1)),
     data: read.data(),
-    where: entries.has("where") ? filters(plan.scope, entries.get("where")!.value) : [],
+    where: read.where(),
     ...optional("after", stageName(entries.get("after"))),
     recompute: read.flag("recompute"),
     span: declaration.span,
@@ -74,14 +74,13 @@ export function evaluations(
 function evaluation(plan: PlanContext, declaration: EvaluateDeclaration): EvaluationSpec {
   const entries = byKey(declaration.entries);
   requireEntryPoint(plan, declaration.on.text, declaration.on.span);
-  const filter = entries.get("where");
-  if (filter) fail(plan.scope.context, messages.notSupported, filter.span, { what: "`where` in an evaluation" });
   const read = reader(plan.scope, entries);
   return {
     name: declaration.name.text,
     on: declaration.on.text,
     ...optional("after", stageName(entries.get("after"))),
     data: read.data(),
+    where: read.where(),
     batch: read.count("batch", 16),
     every: read.count("every", 0, 0),
     span: declaration.span,
@@ -158,6 +157,10 @@ function reader(scope: Scope, entries: Entries) {
           )
         : [];
     },
+    where(): readonly RowFilter[] {
+      const entry = entries.get("where");
+      return entry ? filters(scope, entry.value) : [];
+    },
   };
 }
 
@@ -183,7 +186,7 @@ function dataSources(scope: Scope, expression: Expression, refuse: () => never):
 }
 
 /** `where: task == [1, 2] and split == "train"`: columns are names, values are known now. */
-function filters(scope: Scope, expression: Expression): TrainingStage["where"] {
+function filters(scope: Scope, expression: Expression): readonly RowFilter[] {
   const refuse = (): never =>
     fail(scope.context, messages.badPlanValue, expression.span, {
       key: "where",

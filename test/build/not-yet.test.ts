@@ -25,7 +25,6 @@ const forms: Readonly<Record<string, string>> = {
   "`sample`": "  sample pictures { once: tokens, step: loss, solver: euler(steps: 5) }",
   "`collect`":
     "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  collect average into shared { mean: tokens, data: some, after: one }",
-  "`where` in an evaluation": "  evaluate one on loss { data: some, where: task == 3 }",
 };
 
 describe("forms that are planned", () => {

@@ -126,13 +126,14 @@ describe("the training plan", () => {
 
   it("reads evaluations", async () => {
     const { evaluations } = await model(`  train first on base { update: [net], optimizer: adam(1e-3) }
-  evaluate held_out on base { after: first, data: rest, batch: 8, every: 20 }`);
+  evaluate held_out on base { after: first, data: rest, where: task == 3, batch: 8, every: 20 }`);
     const [{ span: _, ...evaluation }] = evaluations as [(typeof evaluations)[number]];
     assert.deepEqual(evaluation, {
       name: "held_out",
       on: "base",
       after: "first",
       data: [{ name: "rest", weight: 1 }],
+      where: [{ column: "task", values: [3] }],
       batch: 8,
       every: 20,
     });

@@ -40,6 +40,7 @@ describe("a crash at every change of a file", () => {
         on: "loss",
         after: "base",
         data: [{ name: "points", weight: 1 }],
+        where: [],
         batch: 16,
         every: 4,
         span: baseStage.span,

@@ -4,7 +4,7 @@ import { readCurves } from "../../runtime/training/curves.js";
 import type { TrainingEvent } from "../../runtime/training/events.js";
 import type { TrainingOptions } from "../../runtime/training/options.js";
 import { loadStage, runEvaluation, train } from "../../runtime/training/train.js";
-import type { Model } from "../../src/build/model.js";
+import type { Model, RowFilter } from "../../src/build/model.js";
 import { baseStage, fakePrograms, linearModel, points } from "./linear-model.js";
 import { memoryHost } from "./memory-host.js";
 
@@ -340,6 +340,7 @@ describe("evaluation", () => {
     on: "loss",
     after: "base",
     data: [{ name: "points", weight: 1 }],
+    where: [] as RowFilter[],
     batch: 16,
     every: 10,
     span,
@@ -372,5 +373,21 @@ describe("evaluation", () => {
     }
     for (const mean of means) assert.ok(Math.abs(mean - means[0]!) < 1e-9 * means[0]!, `${means}`);
     assert.ok(means[0]! > 0.1);
+  });
+
+  it("leaves out the rows that its filter refuses", async () => {
+    const measured = async (values?: readonly string[]): Promise<number> => {
+      const where = values === undefined ? [] : [{ column: "kind", values }];
+      const model = linearModel({ evaluations: [{ ...evaluation, where, every: 0, after: undefined as never }] });
+      return (await runEvaluation(setup(model), "quality")).output!;
+    };
+    // 37 rows, of which 13 are of the kind "third". Draws depend on the place in the evaluation, so the parts are not exactly the whole.
+    const [third, other, all] = [await measured(["third"]), await measured(["other"]), await measured()];
+    assert.ok(Math.abs((13 * third + 24 * other) / 37 - all) < 0.1 * all, `${third} and ${other} of ${all}`);
+    assert.notEqual(third, other);
+    await assert.rejects(
+      measured(["fourth"]),
+      /No row of the data "points" passes the filters of Evaluation "quality"/,
+    );
   });
 });
