@@ -2,7 +2,7 @@
  * The backward pass of attention, in kernels that each bind few enough buffers: a number for every query first, then one kernel for
  * each cotangent. They compute the probabilities again from the log-sums; the formulas stand at the primitive's reference evaluation.
  */
-import { elementCount } from "../../src/graph/shape.js";
+import { contiguousStrides, elementCount } from "../../src/graph/shape.js";
 import type { Access, AttentionBackwardKernel, Buffer } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
 import { withPrivateScratch } from "../private-scratch.js";
@@ -16,9 +16,9 @@ export function emitAttentionBackward(
 ): readonly EmittedKernel[] {
   const { batch, heads, queries } = record;
   const rows = elementCount(batch) * heads * queries;
-  const means: Buffer = { dtype: "f32", elements: Math.max(1, rows), home: { segment: "scratch" } };
+  const means: Buffer = { dtype: "f32", elements: rows, home: { segment: "scratch" } };
   const all = [...buffers, means];
-  const mean = rowsOf(record, buffers.length);
+  const mean = { buffer: buffers.length, offset: 0, strides: contiguousStrides([...batch, heads, queries]) };
   const kernels = [
     emitMeans(record, all, mean, rows),
     ...(["dq", "dk", "dv"] as const).map((result) => emitCotangent(record, all, mean, result)),
@@ -28,17 +28,6 @@ export function emitAttentionBackward(
     buffers.length,
     [means],
   );
-}
-
-/** A number for every query of every head, row-major. */
-function rowsOf({ batch, heads, queries }: AttentionBackwardKernel, buffer: number): Access {
-  const strides: number[] = [];
-  let size = 1;
-  for (const extent of [...batch, heads, queries].reverse()) {
-    strides.unshift(size);
-    size *= extent;
-  }
-  return { buffer, offset: 0, strides };
 }
 
 /** The mean slope of a query's scores under their probabilities, which is the sum of output * cotangent: a thread for every query. */
