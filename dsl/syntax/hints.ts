@@ -38,6 +38,10 @@ export function syntaxHint(
     return "Arguments are named with a colon: `f(x, axis: 0)`.";
   if (found.tokenType === t.Assign && expected === "`{`") return "Equality is written `==`.";
   if (found.tokenType === t.Assign && expected === "`:`") return "Keys are followed by a colon: `key: value`.";
+  if (expected === "a path of modules")
+    return "A path begins with a name; braces stand behind a dot: `net.blocks[*].{up, down} with LoRA()`.";
+  if (expected === "`with`" && (found.tokenType === t.Comma || found.tokenType === t.RightBrace))
+    return "Every path in the braces of `adapt` has its interface: `a with LoRA(), b with LoRA()`. One interface for several members of a module is `net.{a, b} with LoRA()`.";
   if (expected === "a shape")
     return "Shapes look like `[n, dim]`, `int[n]` or `[]`; `int` alone is a compile-time int.";
   if (expected === "`=`" && found.tokenType === t.Colon) {

@@ -102,6 +102,21 @@ describe("parser", () => {
     it(`reads ${text} as ${expected}`, () => assert.equal(expressionOf(text), expected));
   }
 
+  it("takes words that stand between values for names where a path of `adapt` begins", () => {
+    const kindOf = (text: string): string => {
+      const { file, diagnostics } = parse(`model M() {\n  memory = ${text}\n}\n`, "test.weft");
+      assert.deepEqual(diagnostics, [], text);
+      const [declaration] = file.declarations;
+      assert.ok(declaration?.kind === "model");
+      const [field] = declaration.members;
+      return field?.kind === "field" ? field.value.kind : "";
+    };
+    for (const path of ["at[*]", "at", "at.out", "with[0].at", "as", "net.{at, with}"])
+      assert.equal(kindOf(`adapt ${path} with LoRA() as Flat(1, 4)`), "adapt", path);
+    assert.equal(kindOf("adapt at first"), "at");
+    assert.equal(kindOf("adapt with memory(tokens)"), "with");
+  });
+
   it("ends statements at newlines, except where the line goes on", () => {
     const body = bodyOf(
       "fn f(x: [n]) -> [n] {\n  let y = x\n    + 1\n    @ w\n  let z = f(y\n  , y)\n  g(z)\n    .T\n  -z\n}\n",

@@ -108,6 +108,19 @@ def last() {}
     ]);
   });
 
+  it("says what braces in the sites of `adapt` mean", () => {
+    const told = (sites: string): string[] =>
+      parse(`model M() {\n  memory = adapt ${sites} as Flat(1, 4)\n}\n`, "test.weft").diagnostics.map(
+        ({ message, help }) => `${message}; ${help}`,
+      );
+    const several =
+      "Every path in the braces of `adapt` has its interface: `a with LoRA(), b with LoRA()`. One interface for several members of a module is `net.{a, b} with LoRA()`.";
+    assert.deepEqual(told("{a, b} with LoRA()"), [`expected \`with\` after \`a\`, but found \`,\`; ${several}`]);
+    const path = "A path begins with a name; braces stand behind a dot: `net.blocks[*].{up, down} with LoRA()`.";
+    for (const sites of ["{ {a, b} with LoRA() }", "net.{{a, b}, c} with LoRA()"])
+      assert.deepEqual(told(sites), [`expected a path of modules after \`{\`, but found \`{\`; ${path}`], sites);
+  });
+
   it("reads the next file as if nothing had been", () => {
     parse("fn f( {", "broken.weft");
     assert.deepEqual(errors("fn f(x: [n]) -> [n] { x }\n"), []);

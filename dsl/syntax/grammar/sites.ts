@@ -1,4 +1,4 @@
-import type { ParserMethod } from "chevrotain";
+import { EOF, type ParserMethod } from "chevrotain";
 import * as t from "../tokens.js";
 import type { Expression, SitePattern, SiteStep } from "../tree.js";
 import { TypeGrammar } from "./types.js";
@@ -13,7 +13,10 @@ export abstract class SiteGrammar extends TypeGrammar {
   protected beginsAdapt(): boolean {
     if (!this.next(t.Adapt)) return false;
     if (this.next(t.LeftBrace, 2)) return true;
-    return this.nameAt(2) && !this.next(t.With, 2) && !this.next(t.At, 2) && !this.next(t.As, 2);
+    if (!this.nameAt(2)) return false;
+    const infix = this.next(t.With, 2) || this.next(t.At, 2) || this.next(t.As, 2);
+    // `adapt at[*] with ..` changes the modules of a list called `at`; `adapt at first` is a module called `adapt`.
+    return !infix || this.next(t.LeftBracket, 3) || this.next(t.Dot, 3) || this.next(t.With, 3);
   }
 
   readonly adapt: ParserMethod<[], Expression> = this.rule("adapt", () => {
@@ -28,6 +31,7 @@ export abstract class SiteGrammar extends TypeGrammar {
             this.endOfItem();
             this.OPTION(() => this.SUBRULE(this.itemEnd));
           });
+          this.requirePath();
           this.CONSUME(t.RightBrace);
           this.ACTION(() => {
             if (applications.length === 0) this.fail("the sites to change, followed by `as` and a layout");
@@ -109,6 +113,7 @@ export abstract class SiteGrammar extends TypeGrammar {
       this.endOfItem();
       this.OPTION(() => this.SUBRULE(this.itemEnd));
     });
+    this.requirePath();
     this.CONSUME(t.RightBrace);
     return this.ACTION((): SiteStep => {
       if (patterns.length === 0) this.fail("the members that are changed");
@@ -147,6 +152,13 @@ export abstract class SiteGrammar extends TypeGrammar {
   readonly itemEnd: ParserMethod<[], void> = this.rule("itemEnd", () => {
     this.OR([{ ALT: () => this.CONSUME(t.Comma) }, { ALT: () => this.CONSUME(t.Newline) }]);
   });
+
+  /** What stands in braces and does not close them is a path. */
+  private requirePath(): void {
+    this.ACTION(() => {
+      if (!this.next(t.RightBrace) && !this.next(EOF)) this.fail("a path of modules");
+    });
+  }
 
   protected endOfItem(): void {
     this.ACTION(() => {
