@@ -19,11 +19,17 @@ export class InstanceError extends Error {
   }
 }
 
+/** A graph that was traced for another number of instances than it is batched for. */
+function wrongSize(traced: number, size: number): Error {
+  return new Error(`the graph gathers ${traced} instances, but the batch has ${size}`);
+}
+
 /**
  * The graph of one instance as the graph of `size` instances: every value that depends on an input with `perInstance` or on
  * `instance_index` gets a leading axis of `size`; all others are computed once and stay as they are. Inputs that were per instance become plain
  * inputs of shape [size, ...shape]; `instance_index` becomes iota(size) + row_offset. Every output gets the leading axis (one that
- * does not depend on the instance is repeated), except those in `options.sharedOutputs`; updates never get one.
+ * does not depend on the instance is repeated), except those in `options.sharedOutputs`; updates never get one. `gather_instances` gives
+ * its operand with all its instances, which from there on is one value that they share.
  * Throws InstanceError when a shared output or an update depends on the instance.
  */
 export function batch(graph: Graph, size: number, options: BatchOptions = {}): Graph {
@@ -33,6 +39,14 @@ export function batch(graph: Graph, size: number, options: BatchOptions = {}): G
 
   for (const node of graph.nodes) {
     builder.origin = node.origin;
+    if (node.primitive === "gather_instances") {
+      const { size: traced } = node.attributes;
+      if (traced !== size) throw wrongSize(traced, size);
+      const [input] = node.inputs as [ValueId];
+      const whole = values[input]!;
+      values[node.outputs[0]!] = batched[input] === 1 ? whole : broadcastLeading(builder, whole, size);
+      continue;
+    }
     const isBatched = isPerInstance(node, options) || node.inputs.some((input) => batched[input] === 1);
     const outputs = isBatched ? batchNode(builder, node, values, batched, size) : copyNode(builder, node, values);
     node.outputs.forEach((output, index) => {

@@ -83,6 +83,12 @@ interface StructuredAttributes {
   readonly iota: { readonly shape: Shape; readonly axis: number };
   /** i32 []: the instance's row in the global batch; batched: [instances]. */
   readonly instance_index: Record<string, never>;
+  // ---- across instances
+  /**
+   * The operand of every instance of the batch, [size, ...shape]: the same for all instances, so the batch pass puts its batched operand in its
+   * place. In the graph of one instance all others are like it.
+   */
+  readonly gather_instances: { readonly size: number };
   // ---- random
   /**
    * Inputs seed (u32 []), step (u32 []), row (i32 [], batched: [b]). Philox-4x32-10, key (seed, key), counter (element / 4, row, step, 0);

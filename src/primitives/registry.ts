@@ -4,7 +4,9 @@ import { attentions } from "./attention.js";
 import { binaries } from "./binary.js";
 import { contraction } from "./contraction.js";
 import { conversions } from "./conversion.js";
+import { groupedProducts } from "./grouped.js";
 import { indexings } from "./indexing.js";
+import { instances } from "./instances.js";
 import { leaves } from "./leaves.js";
 import { movements } from "./movement.js";
 import type { AttributesOf, PrimitiveName } from "./names.js";
@@ -15,6 +17,7 @@ import { unaries } from "./unary.js";
 
 export const primitives: { readonly [P in PrimitiveName]: Primitive<P> } = {
   ...leaves,
+  ...instances,
   random,
   ...unaries,
   ...binaries,

@@ -70,7 +70,11 @@ export function randomGraph(seed: number, options: RandomGraphOptions = {}): Ran
   const source = sourceOf(seed);
   const g = new Growth(source, { maximumElements, maximumRank, perInstance, instances });
   const allowed = (options.primitives ?? (Object.keys(recipes) as PrimitiveName[])).filter(
-    (name) => (name !== "range" || options.ranges) && (name !== "instance_index" || perInstance),
+    (name) =>
+      (name !== "range" || options.ranges) &&
+      (name !== "instance_index" || perInstance) &&
+      // Alone, an instance takes the others to be like it.
+      (name !== "gather_instances" || !perInstance),
   );
   g.leaf("f32", g.randomShape(1));
   g.leaf("f32", g.randomShape(2));

@@ -287,6 +287,11 @@ export const recipes: { readonly [P in PrimitiveName]: Recipe } = {
     return operations.iota(g.builder, shape, g.source.integer(0, shape.length - 1));
   },
   instance_index: (g) => (g.limits.perInstance ? g.builder.add("instance_index", [], {}) : undefined),
+  gather_instances: (g) => {
+    const x = g.like(g.source.pick(["f32", "i32", "bool"]), g.randomShape());
+    const size = g.source.integer(1, 3);
+    return g.fits([size, ...g.builder.shape(x)]) ? g.builder.add("gather_instances", [x], { size }) : undefined;
+  },
   random,
   negate: unary("negate"),
   absolute: unary("absolute", (x) => apart(x, 0)),

@@ -143,6 +143,7 @@ export const cases: { readonly [P in PrimitiveName]: CaseMaker<P> } = {
   table: leaf({ dtype: "f32", shape: [2], values: [1, 2] }),
   iota: leaf({ shape: [2, 3], axis: 1 }),
   instance_index: leaf({}),
+  gather_instances: (s) => ({ attributes: { size: s.integer(1, 3) }, operands: [floats(s, randomShape(s))] }),
   random: (s) => ({
     attributes: { distribution: s.pick(["uniform", "normal"]), key: s.integer(0, 99), shape: randomShape(s) },
     operands: [

@@ -207,6 +207,9 @@ export class Expression {
           bounds,
         );
       }
+      case "gather_instances":
+        // Of a graph that was not batched: all instances are like its one.
+        return this.lower(node.inputs[0]!, map.slice(1), bounds);
       case "pad":
         return this.#pad(node.inputs[0]!, node.attributes.low, map, bounds, dtype);
       case "reshape":
