@@ -54,6 +54,12 @@ export interface ContractionAttributes {
   readonly out: readonly number[];
 }
 
+/**
+ * Axes of a grouped product, as of a contraction: those of one row of each operand that has rows, and those of one group's weights. Labels say
+ * nothing of the axis of rows and of the axes of groups, which stand in front.
+ */
+export interface GroupedAttributes extends ContractionAttributes {}
+
 interface StructuredAttributes {
   // ---- leaves
   /** A tensor handed in by the caller. `perInstance`: has one value per instance (the batch pass adds the leading axis). */
@@ -137,7 +143,20 @@ interface StructuredAttributes {
   readonly attention: { readonly scale: number; readonly masked: boolean };
   /** Inputs q, k, v, (mask,) o, log-sum, cotangent of o. Outputs the cotangents of q, k, v. */
   readonly attention_backward: { readonly scale: number; readonly masked: boolean };
+  /**
+   * Inputs rows [n, ...], weights [G..., ...] with `groups` axes G in front, index i32 [n]: the group of each row, counted row-major over G and
+   * clamped. Output [n, ...]: each row's product with the weights of its group. Kernels go by the rows' order instead: two further inputs,
+   * i32 [n] and i32 [groups + 1], list the rows group after group and say where each group starts (see passes/order-rows.ts).
+   */
+  readonly grouped_contraction: GroupedAttributes & { readonly groups: number };
+  /**
+   * Inputs x [n, ...], y [n, ...], index i32 [n] (and the order, as above). Output [...groups, ...]: for each group the sum of the products of
+   * its rows; zero where it has none.
+   */
+  readonly grouped_sum: GroupedAttributes & { readonly groups: Shape };
   // ---- by index
+  /** Input floats or i32 [..., n]; output i32 [..., n]: the places along the last axis in ascending order of their numbers, equal ones in the order they stand (-0 equals 0, NaN comes last). */
+  readonly argsort: Record<string, never>;
   /** Inputs table [B..., v, rest...], indices i32 [B..., I...] with `batch` leading axes in common; output [B..., I..., rest...]. Indices are clamped. */
   readonly gather: { readonly batch: number };
   /** Inputs updates [B..., I..., rest...], indices i32 [B..., I...]; output [B..., size, rest...]: sums of the rows of each index. Indices are clamped. */

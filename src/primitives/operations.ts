@@ -361,3 +361,6 @@ export const gather = (b: GraphBuilder, table: ValueId, indices: ValueId, batch 
 
 export const scatterAdd = (b: GraphBuilder, updates: ValueId, indices: ValueId, size: number, batch = 0): ValueId =>
   b.add("scatter_add", [updates, indices], { batch, size });
+
+/** i32: places along the last axis in ascending order, stable. */
+export const argsort = (b: GraphBuilder, keys: ValueId): ValueId => b.add("argsort", [keys], {});

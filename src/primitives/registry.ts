@@ -1,5 +1,6 @@
 /** All primitives by name. */
 import type { TensorType } from "../graph/shape.js";
+import { argsort } from "./argsort.js";
 import { attentions } from "./attention.js";
 import { binaries } from "./binary.js";
 import { contraction } from "./contraction.js";
@@ -25,8 +26,10 @@ export const primitives: { readonly [P in PrimitiveName]: Primitive<P> } = {
   ...movements,
   ...reductions,
   contraction,
+  ...groupedProducts,
   ...attentions,
   ...indexings,
+  argsort,
 };
 
 /** The rules of one primitive, for code that is generic over all of them. */
