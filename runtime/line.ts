@@ -15,9 +15,11 @@ export class Line {
     this.#last = this.#last.then(task);
   }
 
-  /** Takes no more tasks, and resolves when those that came so far are over. */
-  async close(): Promise<void> {
+  /** Takes no more tasks, does `last`, and resolves when that and all that came before are over. */
+  async close(last: () => void | Promise<void> = () => undefined): Promise<void> {
     this.#closed = true;
-    await this.#last;
+    const ended = this.#last.then(last);
+    this.#last = ended.catch(() => undefined);
+    await ended;
   }
 }

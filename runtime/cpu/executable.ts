@@ -3,11 +3,12 @@ import type { Device, Executable, ParameterSet, Submission } from "../device.js"
 import { encoded, tensorBytes } from "../elements.js";
 import { GivenValues, type Inputs, type Scalars, type Taken } from "../given-values.js";
 import type { Line } from "../line.js";
+import { storedSegments } from "../parameter-places.js";
 import { RunSubmission } from "../run-submission.js";
 import { segmentNames } from "../validate.js";
 import { NativeMemory } from "./memory.js";
 import { accessKind, elementKind, type NativeRuntime, type Pointer } from "./native.js";
-import { CpuParameterSet, storedSegments } from "./parameter-set.js";
+import { CpuParameterSet } from "./parameter-set.js";
 
 /** What executables share on one device. */
 export interface CpuContext {
@@ -76,7 +77,7 @@ export class CpuExecutable implements Executable {
 
   bind(set: ParameterSet): void {
     if (!(set instanceof CpuParameterSet)) throw new Error("The parameters belong to another device");
-    set.requirePlaces(this.program.parameters);
+    set.places.require(this.program.parameters);
     this.#bindsTo = set;
   }
 

@@ -1,13 +1,10 @@
-import { sameShape } from "../../src/graph/shape.js";
-import type { ParameterLayout, ParameterPlace } from "../../src/kernels/layout.js";
+import type { ParameterLayout } from "../../src/kernels/layout.js";
 import type { ParameterSet, TensorData } from "../device.js";
 import { decoded, encoded, tensorBytes } from "../elements.js";
 import type { Line } from "../line.js";
+import { ParameterPlaces, type StoredSegment } from "../parameter-places.js";
 import { NativeMemory } from "./memory.js";
 import type { NativeRuntime } from "./native.js";
-
-export type StoredSegment = "parameters" | "gradients" | "optimizer";
-export const storedSegments: readonly StoredSegment[] = ["parameters", "gradients", "optimizer"];
 
 /** Stored tensors in native memory. Gradients and optimiser state take memory only once something needs them. */
 export class CpuParameterSet implements ParameterSet {
@@ -15,7 +12,7 @@ export class CpuParameterSet implements ParameterSet {
   readonly #runtime: NativeRuntime;
   readonly #line: Line;
   readonly #memory = new Map<StoredSegment, NativeMemory>();
-  readonly #places: ReadonlyMap<string, ParameterPlace>;
+  readonly places: ParameterPlaces;
   #freed = false;
   #version = 0;
 
@@ -23,7 +20,7 @@ export class CpuParameterSet implements ParameterSet {
     this.layout = layout;
     this.#runtime = runtime;
     this.#line = line;
-    this.#places = new Map(layout.places.map((place) => [place.path, place]));
+    this.places = new ParameterPlaces(layout);
     this.reserve("parameters", layout.bytes);
   }
 
@@ -50,28 +47,8 @@ export class CpuParameterSet implements ParameterSet {
     return memory;
   }
 
-  /** Throws where a program's tensors do not stand as they stand here. */
-  requirePlaces(layout: ParameterLayout): void {
-    for (const wanted of layout.places) {
-      const { dtype, shape, offset } = this.#place(wanted.path);
-      if (dtype !== wanted.dtype || offset !== wanted.offset || !sameShape(shape, wanted.shape)) {
-        throw new Error(
-          `Parameter ${JSON.stringify(wanted.path)} has another type or place in the program than in the parameters`,
-        );
-      }
-    }
-    if (layout.bytes > this.layout.bytes)
-      throw new Error("The program's parameter layout is larger than the parameters");
-  }
-
-  #place(path: string): ParameterPlace {
-    const place = this.#places.get(path);
-    if (!place) throw new Error(`There is no parameter ${JSON.stringify(path)}`);
-    return place;
-  }
-
   async write(path: string, data: TensorData): Promise<void> {
-    const { dtype, shape, offset } = this.#place(path);
+    const { dtype, shape, offset } = this.places.of(path);
     const bytes = encoded(`Parameter ${JSON.stringify(path)}`, dtype, shape, data);
     await this.#line.enqueue(() => {
       this.reserve("parameters", this.layout.bytes).view(offset, bytes.length).set(bytes);
@@ -80,7 +57,7 @@ export class CpuParameterSet implements ParameterSet {
   }
 
   async read(path: string): Promise<TensorData> {
-    const { dtype, shape, offset } = this.#place(path);
+    const { dtype, shape, offset } = this.places.of(path);
     return this.#line.enqueue(() => {
       const memory = this.reserve("parameters", this.layout.bytes);
       return decoded(dtype, memory.view(offset, tensorBytes(dtype, shape)));

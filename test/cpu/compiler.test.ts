@@ -10,7 +10,7 @@ import { Compiler } from "../../runtime/cpu/compiler.js";
 import { createCpuDevice } from "../../runtime/cpu/device.js";
 import { findToolchain } from "../../runtime/cpu/toolchain.js";
 import { temporaryFolder } from "./open-device.js";
-import { sum } from "./programs.js";
+import { programs } from "./programs.js";
 
 const empty = (name: string, extra = "") => ({
   name,
@@ -79,10 +79,10 @@ describe("the compiler of C kernels", function () {
     writeFileSync(
       script,
       `import { createCpuDevice } from ${JSON.stringify(join(root, "runtime/cpu/device.ts"))};
-import { sum } from ${JSON.stringify(join(root, "test/cpu/programs.ts"))};
+import { programs } from ${JSON.stringify(join(root, "test/cpu/programs.ts"))};
 const run = async () => {
   const device = await createCpuDevice({ threads: 1 });
-  const executable = await device.load(sum());
+  const executable = await device.load(programs.sum());
   const { y } = await executable.submit({ x: Float32Array.of(1, 2, 3, 4), z: Float32Array.of(1, 1, 1, 1) }).read(["y"]);
   console.log(y.join(" "));
   await device.close();
@@ -106,7 +106,7 @@ run();
     for (const expected of [/1 \(1 compiled, 0 from the cache\)/, /1 \(0 compiled, 1 from the cache\)/]) {
       lines.length = 0;
       const device = await createCpuDevice({ threads: 1, cache: folder.path, log: (line) => lines.push(line) });
-      const executable = await device.load(sum());
+      const executable = await device.load(programs.sum());
       assert.match(lines.join("\n"), expected);
       executable.free();
       await device.close();

@@ -1,0 +1,40 @@
+/** The numbers that kernels take as arguments, as the bytes of one uniform buffer. */
+import type { Launch } from "../../codegen/program.js";
+
+/** Uniform buffers are bound at multiples of this many bytes. */
+const alignment = 256;
+
+export interface PackedArguments {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where each launch's arguments stand. */
+  readonly places: readonly { readonly offset: number; readonly size: number }[];
+}
+
+/** Integers stand before floats, each in whole vectors of four. Equal arguments stand in one place. */
+export function packArguments(launches: readonly Launch[]): PackedArguments {
+  const known = new Map<string, { readonly offset: number; readonly size: number }>();
+  const blocks: {
+    readonly offset: number;
+    readonly integers: readonly number[];
+    readonly floats: readonly number[];
+  }[] = [];
+  let bytes = 0;
+  const places = launches.map(({ integers, floats }) => {
+    const key = `${integers.join(",")};${floats.join(",")}`;
+    let place = known.get(key);
+    if (!place) {
+      place = { offset: bytes, size: 16 * (Math.ceil(integers.length / 4) + Math.ceil(floats.length / 4)) };
+      known.set(key, place);
+      blocks.push({ offset: place.offset, integers, floats });
+      bytes += Math.ceil(place.size / alignment) * alignment;
+    }
+    return place;
+  });
+  const data = new DataView(new ArrayBuffer(bytes));
+  for (const { offset, integers, floats } of blocks) {
+    for (const [number, value] of integers.entries()) data.setInt32(offset + 4 * number, value, true);
+    const start = offset + 16 * Math.ceil(integers.length / 4);
+    for (const [number, value] of floats.entries()) data.setFloat32(start + 4 * number, value, true);
+  }
+  return { bytes: new Uint8Array(data.buffer), places };
+}

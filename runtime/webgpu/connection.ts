@@ -1,0 +1,95 @@
+/// <reference types="@webgpu/types" preserve="true" />
+/** An open GPU: what it reports about commands, and its loss. */
+
+const scopes = ["validation", "out-of-memory", "internal"] as const;
+
+export class Connection {
+  readonly device: GPUDevice;
+  readonly queue: GPUQueue;
+  #lost: Error | undefined;
+  #closing = false;
+  /** Promises that the GPU is to settle, and how they are told that it never will. */
+  readonly #waiting = new Map<Promise<unknown>, (error: Error) => void>();
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+    this.queue = device.queue;
+    void device.lost.then(({ message }) => {
+      this.#lost = new Error(this.#closing ? "The device was closed" : `The device was lost: ${message}`);
+      for (const reject of this.#waiting.values()) reject(this.#lost);
+      this.#waiting.clear();
+    });
+  }
+
+  get alive(): boolean {
+    return this.#lost === undefined;
+  }
+
+  /** Throws what ended the connection. */
+  requireAlive(): void {
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** Settles as a promise of the GPU does, or rejects when the device is lost before. */
+  guarded<T>(promise: Promise<T>): Promise<T> {
+    if (this.#lost) {
+      promise.catch(() => undefined);
+      return Promise.reject(this.#lost);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(promise, reject);
+      const over = () => this.#waiting.delete(promise);
+      promise.then(
+        (value) => {
+          over();
+          resolve(value);
+        },
+        (error: unknown) => {
+          over();
+          reject(this.#lost ?? error);
+        },
+      );
+    });
+  }
+
+  /**
+   * Does `work`, which gives commands to the GPU. `accepted` rejects with what the GPU found wrong with them, in an Error that names
+   * `what`. What `work` throws is thrown.
+   */
+  checked<T>(what: string, work: () => T): { readonly result: T; readonly accepted: Promise<void> } {
+    this.requireAlive();
+    const { device } = this;
+    for (const scope of scopes) device.pushErrorScope(scope);
+    const reports: Promise<GPUError | null>[] = [];
+    try {
+      const result = work();
+      const accepted = this.guarded(this.#firstError(what, reports));
+      accepted.catch(() => undefined);
+      return { result, accepted };
+    } finally {
+      for (const _ of scopes) reports.push(device.popErrorScope());
+      for (const report of reports) report.catch(() => undefined);
+    }
+  }
+
+  async #firstError(what: string, reports: readonly Promise<GPUError | null>[]): Promise<void> {
+    // The scopes are closed once the work is done.
+    await undefined;
+    const [internal, memory, validation] = await Promise.all(reports);
+    if (memory) throw new Error(`Out of memory for ${what}: ${memory.message}`);
+    const error = validation ?? internal;
+    if (error) throw new Error(`The GPU refused ${what}: ${error.message}`);
+  }
+
+  /** Resolves when all that was submitted so far is over. */
+  idle(): Promise<undefined> {
+    return this.guarded(this.queue.onSubmittedWorkDone());
+  }
+
+  /** Waits for what the GPU still owes, and lets it go. */
+  async close(): Promise<void> {
+    while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting.keys());
+    this.#closing = true;
+    this.device.destroy();
+  }
+}

@@ -1,0 +1,42 @@
+import type { TensorPlace } from "../../codegen/program.js";
+import { tensorBytes } from "../elements.js";
+import type { Connection } from "./connection.js";
+import { readBack, readWhole } from "./read-back.js";
+import type { Segment } from "./segment.js";
+
+/** Outputs of a run: an executable's memory, or a copy of it. */
+export class Outputs {
+  readonly #connection: Connection;
+  /** Undefined once they are on the host. */
+  #segment: Segment | undefined;
+  readonly #ready: Promise<void>;
+  #host: Uint8Array | undefined;
+
+  /** `ready` rejects when the memory could not be made. */
+  constructor(connection: Connection, segment: Segment, ready: Promise<void> = Promise.resolve()) {
+    this.#connection = connection;
+    this.#segment = segment;
+    this.#ready = ready;
+  }
+
+  async read(places: readonly TensorPlace[]): Promise<readonly Uint8Array[]> {
+    const stretches = places.map(({ dtype, shape, offset }) => ({ offset, bytes: tensorBytes(dtype, shape) }));
+    const host = this.#host;
+    if (host) return stretches.map(({ offset, bytes }) => host.slice(offset, offset + bytes));
+    const [read] = await Promise.all([readBack(this.#connection, this.#segment!, stretches), this.#ready]);
+    return read;
+  }
+
+  /** Where they stand on the device. */
+  get segment(): Segment {
+    if (!this.#segment) throw new Error("The device was closed");
+    return this.#segment;
+  }
+
+  /** Moves them to the host, before the device goes. */
+  async leaveDevice(): Promise<void> {
+    if (this.#host) return;
+    this.#host = await readWhole(this.#connection, this.#segment!);
+    this.#segment = undefined;
+  }
+}
