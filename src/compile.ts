@@ -56,7 +56,7 @@ export interface Lowered {
 
 /** Compiles one entry point of a model for one purpose down to planned kernel records. */
 export function lower(model: Model, entryName: string, options: CompileOptions): Lowered {
-  const entry = model.entryPoint(entryName);
+  const entry = model.entryPoint(entryName, options.batch);
   const layout = parameterLayout(model.parameters);
   const main = mainGraph(model, entry, layout, options);
   const graphs = [main, ...optimizerGraphs(main, layout, options.purpose)];

@@ -111,7 +111,7 @@ function planned({ budget, model }: Study, name: string, rate?: number): Model {
       const { after: _, ...detached } = stage;
       return { ...detached, steps: budget.steps, optimizer: { ...stage.optimizer, learningRate: rate } };
     }),
-    entryPoint: (entry) => model.entryPoint(entry),
+    entryPoint: (entry, instances) => model.entryPoint(entry, instances),
   };
 }
 

@@ -1,7 +1,8 @@
-import { allocate, holds, type StoredDtype, type Tensor } from "../../runtime/tensors/tensor.js";
+import { allocate, holds, type StoredDtype, type Tensor, tensor } from "../../runtime/tensors/tensor.js";
 import type { EntryPoint, InputSpec } from "../build/model.js";
 import type { Purpose } from "../compile.js";
 import { elementCount, formatShape, type Shape, sameShape } from "../graph/shape.js";
+import { instanceWeightName } from "../passes/weigh-instances.js";
 import type { OpenDevice } from "./devices.js";
 import type { Compiled } from "./load.js";
 import { compareNames } from "./names.js";
@@ -55,8 +56,9 @@ export async function runEntry(
     for (const path of read.keys()) await set.write(path, request.parameters.get(path)!.data);
     executable.bind(set);
     const known = new Set(program.inputs.map(({ name }) => name));
+    const weights = tensor("f32", [size], new Float32Array(size).fill(1));
     const given = Object.fromEntries(
-      [...inputs, ...(withRespectTo.length > 0 ? cotangents : [])]
+      [...inputs, [instanceWeightName, weights] as const, ...(withRespectTo.length > 0 ? cotangents : [])]
         .filter(([name]) => known.has(name))
         .map(([name, tensor]) => [name, tensor.data]),
     );

@@ -12,7 +12,14 @@ import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
 import { heldAdaptations, Members, place, storedWeights } from "./instantiate.js";
 import { checkStaticKind } from "./kinds.js";
-import type { Adaptation, EntryPoint, Model, ParameterSpec, Setting } from "./model.js";
+import {
+  type Adaptation,
+  defaultBatch,
+  type EntryPoint,
+  type Model,
+  type ParameterSpec,
+  type Setting,
+} from "./model.js";
 import { isBelow } from "./parameter-layout.js";
 import { byPath } from "./paths.js";
 import { Scope } from "./scope.js";
@@ -86,6 +93,16 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
   reports.throwIfAny();
 
   const traced = new Map<string, EntryPoint>();
+  const entryPoint = (name: string, instances = defaultBatch): EntryPoint => {
+    const known = traced.get(name) ?? traced.get(`${name} ${instances}`);
+    if (known) return known;
+    const method = entryNames.includes(name) ? methods.get(name) : undefined;
+    if (!method)
+      throw new Error(`${declaration.name.text} has no entry point ${name}; it has ${entryNames.join(", ")}`);
+    const entry = traceEntryPoint(context, moduleValue(instance), method, scope, instances);
+    traced.set(entry.instances === undefined ? name : `${name} ${instances}`, entry);
+    return entry;
+  };
   return {
     name: declaration.name.text,
     file,
@@ -93,16 +110,7 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     parameters,
     adaptations,
     entryPoints: entryNames,
-    entryPoint(name) {
-      const known = traced.get(name);
-      if (known) return known;
-      const method = entryNames.includes(name) ? methods.get(name) : undefined;
-      if (!method)
-        throw new Error(`${declaration.name.text} has no entry point ${name}; it has ${entryNames.join(", ")}`);
-      const entry = traceEntryPoint(context, moduleValue(instance), method, scope);
-      traced.set(name, entry);
-      return entry;
-    },
+    entryPoint,
     stages,
     evaluations: planned,
     context,
@@ -117,8 +125,9 @@ const trained = ({ parameters }: Model, path: string): boolean =>
 export function checkEntryPoints(model: Model): readonly Diagnostic[] {
   const reports = new Reports();
   for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
-  for (const { name: stage, on: name, span, update } of model.stages) {
-    const entry = reports.collect(() => model.entryPoint(name));
+  for (const { on, batch } of model.evaluations) reports.collect(() => model.entryPoint(on, batch));
+  for (const { name: stage, on: name, span, update, batch } of model.stages) {
+    const entry = reports.collect(() => model.entryPoint(name, batch));
     if (!entry) continue;
     const { outputs, graph } = entry;
     const reached = graph.nodes.some(

@@ -21,13 +21,15 @@ export function isEntryPoint(declaration: FunctionDeclaration, scope: Scope): bo
   );
 }
 
+/** `instances`: how many the batch will have. */
 export function traceEntryPoint(
   context: Context,
   model: ModuleValue,
   declaration: FunctionDeclaration,
   scope: Scope,
+  instances: number,
 ): EntryPoint {
-  const trace = new Trace();
+  const trace = new Trace(instances);
   const name = declaration.name.text;
   const outer = context.trace;
   context.trace = trace;
@@ -37,7 +39,8 @@ export function traceEntryPoint(
     const value = callMethod(context, model, name, given, declaration.name.span);
     const outputs = outputsOf(context, trace, declaration, value);
     for (const operator of trace.applied.values()) requireConsumed(context, trace, operator);
-    return { name, inputs, outputs, graph: withoutDeadNodes(trace.builder.finish()), span: declaration.span };
+    const graph = withoutDeadNodes(trace.builder.finish());
+    return { name, inputs, outputs, graph, ...(trace.seesInstances ? { instances } : {}), span: declaration.span };
   } finally {
     context.trace = outer;
   }

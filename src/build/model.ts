@@ -99,12 +99,17 @@ export interface OutputSpec {
   readonly shape: Shape;
 }
 
+/** Instances of a batch where nothing else is said. */
+export const defaultBatch = 16;
+
 /** A model's `fn`, traced for one instance. Outputs are named `output`, or `output.0`, `output.1` for a tuple. */
 export interface EntryPoint {
   readonly name: string;
   readonly inputs: readonly InputSpec[];
   readonly outputs: readonly OutputSpec[];
   readonly graph: Graph;
+  /** The size of the batch that the graph was traced for, where it looks at its batch: it holds for no other. */
+  readonly instances?: number;
   readonly span: Span;
 }
 
@@ -175,9 +180,9 @@ export interface Model {
   /** Ordered by path. */
   readonly parameters: readonly ParameterSpec[];
   readonly adaptations: readonly Adaptation[];
-  /** Names of all entry points; `entryPoint` traces one on demand (and once). */
   readonly entryPoints: readonly string[];
-  entryPoint(name: string): EntryPoint;
+  /** Traces an entry point on demand (and once); one that looks at its batch anew for every size of it. */
+  entryPoint(name: string, instances?: number): EntryPoint;
   readonly stages: readonly TrainingStage[];
   readonly evaluations: readonly EvaluationSpec[];
 }

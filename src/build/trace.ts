@@ -6,6 +6,7 @@ import { elementCount, formatShape } from "../graph/shape.js";
 import { ShapeError } from "../primitives/primitive.js";
 import { type Context, fail } from "./context.js";
 import { mostNumbers, mostOperations } from "./limits.js";
+import { defaultBatch } from "./model.js";
 import type { AdaptedSite, OperatorValue, TensorValue } from "./values.js";
 
 /** The graph of one entry point while it is traced, and what must be known when it is complete. */
@@ -17,7 +18,12 @@ export class Trace {
   readonly consumed = new Map<string, Set<string>>();
   /** Slot tensors already cut out of tokens. */
   readonly slots = new Map<string, ValueId>();
+  /** Whether something was asked that only a batch of `instances` answers so. */
+  seesInstances = false;
   readonly #ordinals = new Map<string, number>();
+
+  /** `instances`: how many the batch will have. */
+  constructor(readonly instances = defaultBatch) {}
 
   /** A number for the next random draw at this call path. */
   ordinal(path: string): number {

@@ -11,7 +11,14 @@ import type {
 import { fail, type Reports } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
-import type { EvaluationSpec, ParameterSpec, RowFilter, ScheduleSpec, TrainingStage } from "./model.js";
+import {
+  defaultBatch,
+  type EvaluationSpec,
+  type ParameterSpec,
+  type RowFilter,
+  type ScheduleSpec,
+  type TrainingStage,
+} from "./model.js";
 import { isBelow } from "./parameter-layout.js";
 import type { Scope } from "./scope.js";
 import { describeValue, type Value } from "./values.js";
@@ -50,7 +57,7 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
     optimizer: read.optimizer(),
     schedule: read.schedule(),
     ...optional("clip", read.number("clip", 0)),
-    batch: read.count("batch", 16),
+    batch: read.count("batch", defaultBatch),
     accumulate: read.count("accumulate", 1),
     steps: read.count("steps", 1000),
     ...optional("ema", read.number("ema", 0, 1)),
@@ -81,7 +88,7 @@ function evaluation(plan: PlanContext, declaration: EvaluateDeclaration): Evalua
     ...optional("after", stageName(entries.get("after"))),
     data: read.data(),
     where: read.where(),
-    batch: read.count("batch", 16),
+    batch: read.count("batch", defaultBatch),
     every: read.count("every", 0, 0),
     span: declaration.span,
   };

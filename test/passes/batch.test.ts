@@ -54,6 +54,22 @@ describe("batch", () => {
     assert.deepEqual([...graph.types[graph.outputs[0]!.value]!.shape], [4]);
   });
 
+  it("computes once what depends on all instances, but on none of them", () => {
+    const builder = new GraphBuilder();
+    const x = builder.add("input", [], { name: "x", dtype: "f32", shape: [3], perInstance: true });
+    const weight = builder.add("parameter", [], { path: "weight", dtype: "f32", shape: [3] });
+    const all = builder.add("gather_instances", [x], { size: 5 });
+    const mean = reduceSum(builder, multiply(builder, all, all), [0]);
+    builder.output("mean", mean);
+    builder.output("weights", builder.add("gather_instances", [weight], { size: 5 }));
+    const shared = new Set(["mean", "weights"]);
+    const graph = batch(builder.finish(), 5, { sharedOutputs: shared });
+    verify(graph);
+    const shapes = Object.fromEntries(graph.outputs.map(({ name, value }) => [name, [...graph.types[value]!.shape]]));
+    assert.deepEqual(shapes, { mean: [3], weights: [5, 3] });
+    assert.throws(() => batch(builder.finish(), 4), /gathers 5 instances, but the batch has 4/);
+  });
+
   it("refuses a shared output that depends on the instance", () => {
     const builder = new GraphBuilder();
     builder.output("index", builder.add("instance_index", [], {}));

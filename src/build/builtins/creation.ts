@@ -177,11 +177,5 @@ export const creationBuiltins: Readonly<Record<string, Builtin>> = {
     parameters: ["gain?"],
     run: (given) => initializer({ kind: "orthogonal", gain: given.number("gain", 1) }),
   },
-  instance_index: {
-    parameters: [],
-    run: (given) => given.emit([], (builder) => builder.add("instance_index", [], {})),
-  },
-  instance_count: unsupported("instance_count()", []),
-  gather_instances: unsupported("gather_instances()", ["x"]),
   grad: unsupported("grad()", ["value", "of"]),
 };

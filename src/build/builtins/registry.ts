@@ -6,6 +6,7 @@ import { float, none, type Value } from "../values.js";
 import { Arguments, type Builtin } from "./arguments.js";
 import { creationBuiltins } from "./creation.js";
 import { elementwiseBuiltins } from "./elementwise.js";
+import { instanceBuiltins } from "./instances.js";
 import { movementBuiltins } from "./movement.js";
 import { productBuiltins } from "./products.js";
 import { reductionBuiltins } from "./reductions.js";
@@ -23,6 +24,7 @@ function builtins(): ReadonlyMap<string, Builtin> {
       ...movementBuiltins,
       ...productBuiltins,
       ...creationBuiltins,
+      ...instanceBuiltins,
       ...staticBuiltins,
       ...trainingBuiltins,
     }),
