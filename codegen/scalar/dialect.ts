@@ -134,7 +134,8 @@ export const wgslDialect: Dialect = {
   literal: (value, type) => {
     switch (type) {
       case "f32":
-        return f32Literal(value);
+        // The sign of a zero that is written as a literal may be lost.
+        return Object.is(Math.fround(value), -0) ? "weft_from_bits(0x80000000u)" : f32Literal(value);
       case "i32":
       case "u32":
         return integerLiteral(value, type);

@@ -1,24 +1,16 @@
-import type { Device } from "../../runtime/device.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import type { GraphBuilder } from "../../src/graph/builder.js";
 import type { ValueId } from "../../src/graph/node.js";
 import type { Shape } from "../../src/graph/shape.js";
 import * as operations from "../../src/primitives/operations.js";
-import { openPoisoned } from "../cpu/open-device.js";
 import { anyValues, graphOf, input, linear, parameter } from "../passes/fuse-graphs.js";
+import { describeOnDevices } from "./devices.js";
 import { assertDeviceAgrees } from "./graph-runs.js";
 
-describe("graphs in C at the edges", function () {
-  this.timeout(120_000);
-  let device: Device;
-  before(async () => {
-    device = await openPoisoned(2);
-  });
-  after(() => device.close());
-
+describeOnDevices("graphs at the edges", (device) => {
   const check = (build: (b: GraphBuilder) => void): Promise<void> => {
     const graph = graphOf(build);
-    return assertDeviceAgrees(device, graph, anyValues(graph));
+    return assertDeviceAgrees(device(), graph, anyValues(graph));
   };
   const typed = (b: GraphBuilder, name: string, dtype: "i32" | "bool", shape: Shape): ValueId =>
     b.add("input", [], { name, dtype, shape, perInstance: false });
@@ -141,7 +133,7 @@ describe("graphs in C at the edges", function () {
       ["x", Float64Array.from(floats)],
       ["i", Float64Array.of(2 ** 31 - 1, -(2 ** 31), 65_537, -3)],
     ]);
-    await assertDeviceAgrees(device, graph, environmentOf({ inputs }));
+    await assertDeviceAgrees(device(), graph, environmentOf({ inputs }));
   });
 
   it("add up more products than one kernel takes", () =>

@@ -1,21 +1,13 @@
-import type { Device } from "../../runtime/device.js";
 import type { GraphBuilder } from "../../src/graph/builder.js";
 import * as operations from "../../src/primitives/operations.js";
-import { openPoisoned } from "../cpu/open-device.js";
 import { anyValues, graphOf, input, parameter, softmax } from "../passes/fuse-graphs.js";
+import { describeOnDevices } from "./devices.js";
 import { assertDeviceAgrees } from "./graph-runs.js";
 
-describe("parameters that are replaced by what is computed from them", function () {
-  this.timeout(60_000);
-  let device: Device;
-  before(async () => {
-    device = await openPoisoned(2);
-  });
-  after(() => device.close());
-
+describeOnDevices("parameters that are replaced by what is computed from them", (device) => {
   const check = (build: (b: GraphBuilder) => void): Promise<void> => {
     const graph = graphOf(build);
-    return assertDeviceAgrees(device, graph, anyValues(graph));
+    return assertDeviceAgrees(device(), graph, anyValues(graph));
   };
 
   it("move along themselves, in either direction", () =>

@@ -1,8 +1,6 @@
-/** Runs graphs through fusion, planning and C on a device, and compares with the float64 interpreter. */
+/** Runs graphs through fusion, planning and code generation on a device, and compares with the float64 interpreter. */
 import assert from "node:assert/strict";
-import { cProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
-import { describeTarget } from "../../runtime/cpu/target.js";
 import type { Device, TensorData } from "../../runtime/device.js";
 import { interpret } from "../../runtime/reference/interpreter.js";
 import { bytesPerElement, type Dtype } from "../../src/graph/dtype.js";
@@ -13,6 +11,7 @@ import { fuse } from "../../src/passes/fuse.js";
 import { plan } from "../../src/passes/plan.js";
 import type { ScalarName } from "../../src/primitives/names.js";
 import type { ReferenceEnvironment } from "../../src/primitives/primitive.js";
+import { programFor, targetOf } from "./devices.js";
 
 /** All parameters of a graph, by path. */
 export function layoutOf(graph: Graph): ParameterLayout {
@@ -26,17 +25,15 @@ export function layoutOf(graph: Graph): ParameterLayout {
   return { places, bytes };
 }
 
-export function compileGraph(graph: Graph): Program {
+export function compileGraph(device: Device, graph: Graph): Program {
+  const target = targetOf(device);
   const layout = layoutOf(graph);
-  const list = fuse(graph, describeTarget());
-  return cProgram({
-    lists: [list],
-    plan: plan([list], layout),
+  const lists = [fuse(graph, target)];
+  return programFor(device, {
+    lists,
+    plan: plan(lists, layout, target.limits.bytesPerBinding),
     layout,
     graphs: [graph],
-    target: "cpu",
-    batch: 1,
-    key: "test",
   });
 }
 
@@ -61,6 +58,8 @@ function toleranceOf(graph: Graph): number {
     const output = elementCount(graph.types[node.outputs[0]!]!.shape);
     switch (node.primitive) {
       case "contraction":
+      case "grouped_contraction":
+      case "grouped_sum":
       case "reduce_sum":
       case "scatter_add":
         longest = Math.max(longest, Math.ceil(Math.max(...sizes) / Math.max(output, 1)), ...sizes.map(Math.sqrt));
@@ -82,7 +81,7 @@ export async function assertDeviceAgrees(
   environment: ReferenceEnvironment,
   scalars: Readonly<Partial<Record<ScalarName, number>>> = {},
 ): Promise<void> {
-  const program = compileGraph(graph);
+  const program = compileGraph(device, graph);
   const executable = await device.load(program);
   const set = await device.parameters(program.parameters);
   try {

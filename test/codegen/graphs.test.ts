@@ -1,27 +1,24 @@
-import type { Device } from "../../runtime/device.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import type { PrimitiveName } from "../../src/primitives/names.js";
-import { openPoisoned } from "../cpu/open-device.js";
 import { randomGraph } from "../graphs/random.js";
 import { sourceOf } from "../graphs/source.js";
 import { graphOf } from "../primitives/application.js";
 import { type Case, cases } from "../primitives/cases.js";
+import { describeOnDevices, type Language } from "./devices.js";
 import { assertDeviceAgrees } from "./graph-runs.js";
 
-const count = Number(process.env.WEFT_GRAPHS ?? 60);
+/** Random graphs to compare; the software adapter takes long to compile. */
+const counts: Readonly<Record<Language, number>> =
+  process.env.WEFT_GRAPHS === undefined
+    ? { C: 60, WGSL: 10 }
+    : { C: Number(process.env.WEFT_GRAPHS), WGSL: Number(process.env.WEFT_GRAPHS) };
 const first = Number(process.env.WEFT_SEED ?? 0);
 
 /** Leaves have no operands to be tried on; random graphs have them all. */
 const leaves: readonly PrimitiveName[] = ["input", "parameter", "range", "scalar", "instance_index"];
 
-describe("graphs in C", function () {
-  this.timeout(300_000);
-  let device: Device;
-  before(async () => {
-    device = await openPoisoned(2);
-  });
-  after(() => device.close());
-
+describeOnDevices("graphs", (device, language) => {
+  const count = counts[language];
   for (const name of Object.keys(cases) as PrimitiveName[]) {
     if (leaves.includes(name)) continue;
     it(`compute ${name} as the interpreter does`, async () => {
@@ -36,25 +33,26 @@ describe("graphs in C", function () {
         const inputs = new Map(
           made.operands.map((operand, place) => [`x${place}`, Float64Array.from(operand.draw(), exact)]),
         );
-        await assertDeviceAgrees(device, graph, environmentOf({ inputs }));
+        await assertDeviceAgrees(device(), graph, environmentOf({ inputs }));
       }
     });
   }
 
-  it(`compute ${count} random graphs as the interpreter does`, async () => {
+  it(`compute ${count} random graphs as the interpreter does`, async function () {
+    this.timeout(1_200_000);
     let next = first;
     const check = async () => {
       while (next < first + count) {
         const seed = next++;
         const { graph, environment, scalars } = randomGraph(seed, { nodes: 8 + (seed % 25), updates: seed % 2 === 1 });
         try {
-          await assertDeviceAgrees(device, graph, environment(), scalars);
+          await assertDeviceAgrees(device(), graph, environment(), scalars);
         } catch (error) {
           throw new Error(`seed ${seed} (WEFT_SEED): ${(error as Error).message}`, { cause: error });
         }
       }
     };
-    // Side by side, because most of the time is the C compiler's.
+    // Side by side, because most of the time is the compilers'.
     await Promise.all([check(), check(), check()]);
   });
 });

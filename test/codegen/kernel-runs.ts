@@ -1,6 +1,5 @@
-/** Runs kernel lists on the CPU and in the float64 evaluator, for comparison. */
+/** Runs kernel lists on a device and in the float64 evaluator, for comparison. */
 import assert from "node:assert/strict";
-import { cProgram } from "../../codegen/c/program.js";
 import type { Program } from "../../codegen/program.js";
 import type { Device, TensorData } from "../../runtime/device.js";
 import { bytesPerElement, type Dtype } from "../../src/graph/dtype.js";
@@ -8,6 +7,7 @@ import type { MemoryPlan } from "../../src/kernels/layout.js";
 import type { Buffer, BufferHome, KernelList, KernelRecord } from "../../src/kernels/record.js";
 import { evaluateKernels } from "../kernels/evaluate.js";
 import { contentsOf, separateMemory } from "../kernels/memory.js";
+import { programFor } from "./devices.js";
 
 export const input = (name: string, elements: number, dtype: Dtype = "f32"): Buffer => ({
   dtype,
@@ -41,6 +41,7 @@ export function planOf(list: KernelList): MemoryPlan {
   const bytes = (segment: string) => ends.get(segment) ?? 0;
   return {
     offsets,
+    pieceBytes: Number.MAX_SAFE_INTEGER,
     scratchBytes: bytes("scratch"),
     lowerBound: bytes("scratch"),
     preparedBytes: bytes("prepared"),
@@ -48,16 +49,9 @@ export function planOf(list: KernelList): MemoryPlan {
   };
 }
 
-export const programOf = (list: KernelList): Program =>
-  cProgram({
-    lists: [list],
-    plan: planOf(list),
-    layout: { places: [], bytes: 0 },
-    graphs: [],
-    target: "cpu",
-    batch: 1,
-    key: "test",
-  });
+/** The program of a list in the language that a device runs. */
+export const programOf = (device: Device, list: KernelList): Program =>
+  programFor(device, { lists: [list], plan: planOf(list), layout: { places: [], bytes: 0 }, graphs: [] });
 
 export type Contents = Readonly<Record<string, readonly number[]>>;
 
@@ -80,7 +74,7 @@ export async function runOnDevice(
   list: KernelList,
   contents: Contents,
 ): Promise<Record<string, TensorData>> {
-  const executable = await device.load(programOf(list));
+  const executable = await device.load(programOf(device, list));
   const inputs = executable.program.inputs.map(({ name, dtype }) => [name, hostArray(dtype, contents[name]!)] as const);
   const scalars = Object.fromEntries(executable.program.scalars.map(({ name }) => [name, contents[name]![0]!]));
   try {

@@ -4,12 +4,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cPrelude } from "../../codegen/c/prelude.js";
 import { findToolchain } from "../../runtime/cpu/toolchain.js";
-import type { Device } from "../../runtime/device.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
 import { erf } from "../../src/primitives/erf.js";
 import type { UnaryName } from "../../src/primitives/names.js";
 import { normalsFromWords, philox, uniformFromWord } from "../../src/primitives/philox.js";
-import { openPoisoned, temporaryFolder } from "../cpu/open-device.js";
+import { temporaryFolder } from "../cpu/open-device.js";
+import { describeOnDevices, type Language } from "./devices.js";
 import { input, listOf, output, runOnDevice } from "./kernel-runs.js";
 
 /** Distance between neighbouring f32 numbers at `value`. */
@@ -28,14 +28,31 @@ const ratios = (low: number, high: number, count = 20_000): number[] =>
 
 const load = (access: number): ScalarInstruction => ({ kind: "load", access, dtype: "f32" });
 
-describe("portable maths in C", function () {
-  this.timeout(60_000);
-  let device: Device;
-  before(async () => {
-    device = await openPoisoned(2);
-  });
-  after(() => device.close());
+/** The most an error may be, in ulp. */
+interface Limit {
+  readonly operation: UnaryName;
+  readonly where: string;
+  readonly limit: Readonly<Record<Language, number>>;
+  readonly xs: readonly number[];
+  /** Operands or results are denormal, which WGSL may take for zero: what it may then give instead. */
+  readonly flushed?: number;
+}
 
+const limitOf = (
+  operation: UnaryName,
+  where: string,
+  limit: number | Readonly<Record<Language, number>>,
+  xs: readonly number[],
+  flushed?: number,
+): Limit => ({
+  operation,
+  where,
+  limit: typeof limit === "number" ? { C: limit, WGSL: limit } : limit,
+  xs,
+  ...(flushed !== undefined && { flushed }),
+});
+
+describeOnDevices("portable maths", (device, language) => {
   async function compute(operation: UnaryName, xs: readonly number[]): Promise<Float32Array> {
     const access = { buffer: 0, offset: 0, strides: [1] };
     const body: ScalarInstruction[] = [load(0), { kind: "unary", operation, operand: 0, dtype: "f32" }];
@@ -54,7 +71,7 @@ describe("portable maths in C", function () {
         },
       ],
     );
-    return (await runOnDevice(device, list, { x: xs })).y as Float32Array;
+    return (await runOnDevice(device(), list, { x: xs })).y as Float32Array;
   }
 
   const reference: Partial<Record<UnaryName, (x: number) => number>> = {
@@ -69,31 +86,39 @@ describe("portable maths in C", function () {
     sqrt: Math.sqrt,
   };
 
-  const limits: readonly (readonly [UnaryName, string, number, readonly number[]])[] = [
-    ["exp", "its range", 1.1, sweep(-87.3, 88.72)],
-    ["exp", "denormal results", 1.1, sweep(-103.9, -87.3)],
-    ["log", "all magnitudes", 1, ratios(1e-44, 3e38)],
-    ["log", "near 1", 1, sweep(0.5, 2)],
-    ["sin", "|x| to 10,000", 2.5, [...sweep(-1e4, 1e4), ...sweep(-4, 4)]],
-    ["cos", "|x| to 10,000", 2.5, [...sweep(-1e4, 1e4), ...sweep(-4, 4)]],
-    ["sin", "multiples of pi/2", 2.5, sweep(1, 6366, 6366).map((n) => Math.fround((n * Math.PI) / 2))],
-    ["sin", "near 0", 1.5, ratios(1e-37, 1)],
-    ["tanh", "its range", 1.5, [...sweep(-10, 10), ...ratios(1e-37, 1)]],
-    ["erf", "its range", 1.5, [...sweep(-5, 5), ...ratios(1e-37, 1)]],
-    ["logistic", "its range", 3, sweep(-87, 90)],
-    ["rsqrt", "all magnitudes", 2, ratios(1e-38, 1e38)],
-    ["sqrt", "all magnitudes", 0.5, ratios(1e-38, 1e38)],
+  // In WGSL a quotient may be off by 2.5 ulp, and a root, being 1 / inverseSqrt(x), by 4.5.
+  const limits: readonly Limit[] = [
+    limitOf("exp", "its range", 1.1, sweep(-87.3, 88.72)),
+    limitOf("exp", "denormal results", 1.1, sweep(-103.9, -87.34), 0),
+    limitOf("log", "all normal magnitudes", 1, ratios(1.2e-38, 3e38)),
+    limitOf("log", "denormal numbers", 1, ratios(1e-44, 1.17e-38), -Infinity),
+    limitOf("log", "near 1", 1, sweep(0.5, 2)),
+    limitOf("sin", "|x| to 10,000", 2.5, [...sweep(-1e4, 1e4), ...sweep(-4, 4)]),
+    limitOf("cos", "|x| to 10,000", 2.5, [...sweep(-1e4, 1e4), ...sweep(-4, 4)]),
+    limitOf(
+      "sin",
+      "multiples of pi/2",
+      2.5,
+      sweep(1, 6366, 6366).map((n) => Math.fround((n * Math.PI) / 2)),
+    ),
+    limitOf("sin", "near 0", 1.5, ratios(1e-37, 1)),
+    limitOf("tanh", "its range", { C: 1.5, WGSL: 2.5 }, [...sweep(-10, 10), ...ratios(1e-37, 1)]),
+    limitOf("erf", "its range", 1.5, [...sweep(-5, 5), ...ratios(1e-37, 1)]),
+    limitOf("logistic", "its range", { C: 3, WGSL: 5 }, sweep(-87, 90)),
+    limitOf("rsqrt", "all magnitudes", { C: 2, WGSL: 8 }, ratios(1.2e-38, 1e38)),
+    limitOf("sqrt", "all magnitudes", { C: 0.5, WGSL: 5 }, ratios(1.2e-38, 1e38)),
   ];
-  for (const [operation, where, limit, xs] of limits) {
-    it(`keeps ${operation} within ${limit} ulp over ${where}`, async () => {
+  for (const { operation, where, limit, xs, flushed } of limits) {
+    it(`keeps ${operation} within ${limit[language]} ulp over ${where}`, async () => {
       const values = await compute(operation, xs);
       let worst = { error: 0, x: 0 };
       xs.forEach((x, place) => {
+        if (language === "WGSL" && values[place] === flushed) return;
         const exact = reference[operation]!(x);
         const error = Math.abs(values[place]! - exact) / ulp(exact);
         if (!(error <= worst.error)) worst = { error, x };
       });
-      assert.ok(worst.error <= limit, `${operation}(${worst.x}) is off by ${worst.error} ulp`);
+      assert.ok(worst.error <= limit[language], `${operation}(${worst.x}) is off by ${worst.error} ulp`);
     });
   }
 
@@ -234,7 +259,7 @@ describe("portable maths in C", function () {
         },
       ],
     );
-    return (await runOnDevice(device, list, { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) }))
+    return (await runOnDevice(device(), list, { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) }))
       .z as Float32Array;
   }
 
@@ -320,7 +345,7 @@ describe("portable maths in C", function () {
         },
       ],
     );
-    return (await runOnDevice(device, list, { seed: [seed], step: [step] })).z as Float32Array;
+    return (await runOnDevice(device(), list, { seed: [seed], step: [step] })).z as Float32Array;
   }
 
   it("draws the uniform numbers of the reference, bit for bit", async () => {
@@ -333,6 +358,7 @@ describe("portable maths in C", function () {
     });
   });
 
+  // Roots in WGSL may be off by 4.5 ulp, and the largest normal is a root of 33.
   it("draws the normal numbers of the reference", async () => {
     const [key, seed, step] = [12, 3, 4_294_967_295];
     const values = await draws("normal", key, seed, step);
@@ -341,9 +367,14 @@ describe("portable maths in C", function () {
       const words = philox([element >>> 2, row, step, 0], [seed, key]);
       const all = [...normalsFromWords(words[0], words[1]), ...normalsFromWords(words[2], words[3])];
       const wanted = all[element & 3]!;
-      assert.ok(Math.abs(value - wanted) <= 2e-6, `row ${row}, element ${element}: ${value}, not ${wanted}`);
+      const most = language === "C" ? 2e-6 : 5e-6;
+      assert.ok(Math.abs(value - wanted) <= most, `row ${row}, element ${element}: ${value}, not ${wanted}`);
     });
   });
+});
+
+describe("portable maths as C", function () {
+  this.timeout(60_000);
 
   it("is vectorised by gcc in simd loops", async function () {
     const toolchain = await findToolchain();
