@@ -17,7 +17,7 @@ export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[
   const units = elementCount(batch) * heads * queries;
   if (units === 0) return [];
   const writer = new KernelWriter(buffers, [output.buffer, logSum.buffer]);
-  writer.declare(`var<workgroup> largest_of: array<f32, ${workgroupSize}>;`);
+  writer.declare(`var<workgroup> scores: array<f32, ${workgroupSize}>;`);
   writer.declare(`var<workgroup> weights: array<f32, ${workgroupSize}>;`);
   const keyCount = writer.integer("keys", keys);
   const place = writePlace(writer, record, ["head", heads], ["query", queries]);
@@ -38,20 +38,17 @@ export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[
   writer.close();
   writer.close();
 
-  writer.line("largest_of[lane] = score;", "workgroupBarrier();");
-  writer.open(`for (var half = ${workgroupSize / 2}; half > 0; half = half >> 1u) {`);
+  // Every thread finds the largest score and the sum by itself: barriers cost more than what is done twice.
   writer.line(
-    "if (lane < half) { largest_of[lane] = max(largest_of[lane], largest_of[lane + half]); }",
+    "scores[lane] = score;",
     "workgroupBarrier();",
-  );
-  writer.close();
-  // What was summed before is relative to the largest score so far; while there is none it is zero.
-  writer.line(
-    "let next = max(largest, largest_of[0]);",
+    `let count = min(${workgroupSize}, ${keyCount} - first);`,
+    "var next = largest;",
+    "for (var j = 0; j < count; j++) { next = max(next, scores[j]); }",
+    // What was summed before is relative to the largest score so far; while there is none it is zero.
     "let kept = weft_exp(largest - next);",
     "weights[lane] = select(0.0f, weft_exp(score - next), allowed);",
     "workgroupBarrier();",
-    `let count = min(${workgroupSize}, ${keyCount} - first);`,
     "total = total * kept;",
     "for (var j = 0; j < count; j++) { total = total + weights[j]; }",
   );
@@ -63,7 +60,8 @@ export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[
     writer.close();
     writer.line(`${sum} = sum;`);
   });
-  writer.line("largest = next;", "workgroupBarrier();");
+  // The next block's scores stand elsewhere, and its weights are written behind a barrier.
+  writer.line("largest = next;");
   writer.close();
 
   // A query that may attend nowhere gives zeros, and 0 for the logarithm.
