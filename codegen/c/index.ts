@@ -4,8 +4,10 @@ import type { EmittedKernel } from "../emitted.js";
 import { emitAttention, emitAttentionBackward } from "./attention.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
+import { emitGroupedProduct } from "./grouped-product.js";
 import { emitReduction } from "./reduction.js";
 import { emitScatterAdd } from "./scatter-add.js";
+import { emitSort } from "./sort.js";
 
 /** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
 export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[] {
@@ -22,5 +24,10 @@ export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): r
       return emitAttentionBackward(record, buffers);
     case "scatter_add":
       return emitScatterAdd(record, buffers);
+    case "sort":
+      return emitSort(record, buffers);
+    case "grouped_contraction":
+    case "grouped_sum":
+      return emitGroupedProduct(record, buffers);
   }
 }

@@ -5,8 +5,10 @@ import { emitAttention } from "./attention.js";
 import { emitAttentionBackward } from "./attention-backward.js";
 import { emitContraction } from "./contraction.js";
 import { emitElementwise } from "./elementwise.js";
+import { emitGroupedProduct } from "./grouped-product.js";
 import { emitReduction } from "./reduction.js";
 import { emitScatterAdd } from "./scatter-add.js";
+import { emitSort } from "./sort.js";
 
 /** The kernels of a record, to be launched in order: usually one; none when there is nothing to do. */
 export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): readonly EmittedKernel[] {
@@ -23,5 +25,10 @@ export function emitKernels(record: KernelRecord, buffers: readonly Buffer[]): r
       return emitAttentionBackward(record, buffers);
     case "scatter_add":
       return emitScatterAdd(record, buffers);
+    case "sort":
+      return emitSort(record, buffers);
+    case "grouped_contraction":
+    case "grouped_sum":
+      return emitGroupedProduct(record, buffers);
   }
 }

@@ -1,8 +1,8 @@
 /** Scatter-add: a thread for every element of the target, which goes over all updates. */
 import { elementCount } from "../../src/graph/shape.js";
-import type { Access, Buffer, ScatterAddKernel } from "../../src/kernels/record.js";
+import type { Buffer, ScatterAddKernel } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
-import type { View } from "../schedules/space.js";
+import { plainView } from "./plain-view.js";
 import { KernelWriter, workgroupSize } from "./writer.js";
 
 /**
@@ -32,20 +32,15 @@ export function emitScatterAdd(record: ScatterAddKernel, buffers: readonly Buffe
     ...batch.map((_, dimension) => [dimension, target.get(dimension)!] as const),
     ...writer.coordinates(ofUpdates, "update", "extent.update"),
   ]);
-  const wanted = writer.read("indices", viewOf(record.indices), source)();
+  const wanted = writer.read("indices", plainView(record.indices), source)();
   writer.open(`if (weft_clamp_index(${wanted}, ${writer.integer("size", size)}) == ${index}) {`);
   for (const place of rest.keys()) {
     source.set(batch.length + updates.length + place, target.get(batch.length + 1 + place)!);
   }
-  writer.line(`sum += ${writer.read("source", viewOf(record.source), source)()};`);
+  writer.line(`sum += ${writer.read("source", plainView(record.source), source)()};`);
   writer.close();
   writer.close();
-  writer.write("target", viewOf(record.target), target, "sum");
+  writer.write("target", plainView(record.target), target, "sum");
   const perThread = 0.3 * elementCount(updates) + 1;
   return [writer.finish(Math.ceil(elements / workgroupSize), elements * perThread)];
-}
-
-function viewOf({ buffer, offset, strides, bounds }: Access): View {
-  if (bounds?.length) throw new Error("a plain view has no bounds");
-  return { buffer, address: { offset, strides }, bounds: [] };
 }

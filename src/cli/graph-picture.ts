@@ -3,7 +3,8 @@ import { instance } from "@viz-js/viz";
 import { escapeText } from "../../runtime/report/page.js";
 import type { Graph } from "../graph/graph.js";
 import { formatShape } from "../graph/shape.js";
-import type { Access, KernelList, KernelRecord } from "../kernels/record.js";
+import { readsOf, writesOf } from "../kernels/access.js";
+import type { KernelList } from "../kernels/record.js";
 
 const leafColours: Readonly<Record<string, string>> = {
   parameter: "#d8e8ff",
@@ -54,40 +55,14 @@ export async function drawKernels(list: KernelList, format: "svg" | "html"): Pro
     lines.push(
       `k${index} [label=${quote(`${index} ${kernel.archetype}\n${kernel.label}\n${kernel.origins[0]?.path ?? ""}`)}];`,
     );
-    const { reads, writes } = buffersOf(kernel);
+    const reads = new Set(readsOf(kernel).map(({ buffer }) => buffer));
+    const writes = new Set(writesOf(kernel).map(({ buffer }) => buffer));
     for (const buffer of reads)
       if (writers.has(buffer))
         lines.push(`k${writers.get(buffer)!} -> k${index} [label="${list.buffers[buffer]!.elements}"];`);
     for (const buffer of writes) writers.set(buffer, index);
   });
   return picture(lines, format, "Kernels");
-}
-
-function buffersOf(kernel: KernelRecord): { reads: Set<number>; writes: Set<number> } {
-  const of = (accesses: readonly (Access | undefined)[]): Set<number> =>
-    new Set(accesses.flatMap((access) => (access ? [access.buffer] : [])));
-  switch (kernel.archetype) {
-    case "elementwise":
-    case "reduction":
-      return { reads: of(kernel.accesses), writes: of(kernel.stores.map(({ access }) => access)) };
-    case "contraction":
-      return {
-        reads: of([
-          ...kernel.accesses,
-          ...kernel.products.flatMap(({ lhs, rhs }) => [...lhs.accesses, ...rhs.accesses]),
-        ]),
-        writes: of(kernel.stores.map(({ access }) => access)),
-      };
-    case "attention":
-      return { reads: of([kernel.q, kernel.k, kernel.v, kernel.mask]), writes: of([kernel.output, kernel.logSum]) };
-    case "attention_backward":
-      return {
-        reads: of([kernel.q, kernel.k, kernel.v, kernel.mask, kernel.output, kernel.logSum, kernel.cotangent]),
-        writes: of([kernel.dq, kernel.dk, kernel.dv]),
-      };
-    case "scatter_add":
-      return { reads: of([kernel.indices, kernel.source]), writes: of([kernel.target]) };
-  }
 }
 
 async function picture(lines: readonly string[], format: "svg" | "html", title: string): Promise<string> {

@@ -17,6 +17,11 @@ export function readsOf(record: KernelRecord): readonly Access[] {
     }
     case "scatter_add":
       return [record.indices, record.source];
+    case "sort":
+      return [record.keys];
+    case "grouped_contraction":
+    case "grouped_sum":
+      return [record.order, record.offsets, record.lhs, record.rhs];
   }
 }
 
@@ -33,6 +38,11 @@ export function writesOf(record: KernelRecord): readonly Access[] {
       return [record.dq, record.dk, record.dv];
     case "scatter_add":
       return [record.target];
+    case "sort":
+      return [record.order];
+    case "grouped_contraction":
+    case "grouped_sum":
+      return [record.output];
   }
 }
 
@@ -83,6 +93,14 @@ export function mapAccesses(
     }
     case "scatter_add":
       return { ...record, indices: read(record.indices), source: read(record.source), target: write(record.target) };
+    case "sort":
+      return { ...record, keys: read(record.keys), order: write(record.order) };
+    case "grouped_contraction":
+    case "grouped_sum": {
+      const { order, offsets, lhs, rhs, output } = record;
+      const operands = { order: read(order), offsets: read(offsets), lhs: read(lhs), rhs: read(rhs) };
+      return { ...record, ...operands, output: write(output) };
+    }
   }
 }
 

@@ -133,6 +133,22 @@ function bodyText(record: KernelRecord): string[] {
         `  source ${accessText(record.source)}`,
         `  target ${accessText(record.target)}`,
       ];
+    case "sort":
+      return [
+        `  batch ${list(record.batch)}, length ${record.length}`,
+        `  keys ${accessText(record.keys)}`,
+        `  order ${accessText(record.order)}`,
+      ];
+    case "grouped_contraction":
+    case "grouped_sum":
+      return [
+        `  over ${record.count} in groups ${list(record.groups)}, batch ${list(record.batch)}, rows ${list(record.rows)}, columns ${list(record.columns)}, reduced ${list(record.reduced)}`,
+        `  order ${accessText(record.order)}`,
+        `  offsets ${accessText(record.offsets)}`,
+        `  lhs ${accessText(record.lhs)}`,
+        `  rhs ${accessText(record.rhs)}`,
+        `  output ${accessText(record.output)}`,
+      ];
   }
 }
 

@@ -175,13 +175,65 @@ export interface ScatterAddKernel extends RecordBase {
   readonly target: Access;
 }
 
+/** order[batch, i] = the place of the i-th smallest of `length` keys, equal ones in the order they stand; -0 equals 0, NaN comes last. */
+export interface SortKernel extends RecordBase {
+  readonly archetype: "sort";
+  readonly batch: readonly number[];
+  readonly length: number;
+  /** [...batch, length]; floats or i32. */
+  readonly keys: Access;
+  /** [...batch, length]; i32. */
+  readonly order: Access;
+}
+
+/**
+ * Products of rows by group. `order` lists the `count` rows group after group; those of group g (counted row-major over `groups`) stand at
+ * offsets[g] ..< offsets[g + 1]. Sizes of groups are known only there, in memory.
+ */
+interface GroupedBase extends RecordBase {
+  readonly count: number;
+  readonly groups: readonly number[];
+  /** Dimensions of one row's product, as those of a contraction. */
+  readonly batch: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly reduced: readonly number[];
+  /** [count]; i32. */
+  readonly order: Access;
+  /** [product of groups + 1]; i32, ascending from 0 to count. */
+  readonly offsets: Access;
+  /** [count, ...batch, ...rows, ...reduced] */
+  readonly lhs: Access;
+}
+
+/** output[row, batch, rows, columns] = sum over reduced of lhs[row, ...] * rhs[group of the row, ...]. */
+export interface GroupedContractionKernel extends GroupedBase {
+  readonly archetype: "grouped_contraction";
+  /** [...groups, ...batch, ...columns, ...reduced] */
+  readonly rhs: Access;
+  /** [count, ...batch, ...rows, ...columns] */
+  readonly output: Access;
+}
+
+/** output[group, batch, rows, columns] = sum over the group's rows and over reduced of lhs[row, ...] * rhs[row, ...]; rows in order. */
+export interface GroupedSumKernel extends GroupedBase {
+  readonly archetype: "grouped_sum";
+  /** [count, ...batch, ...columns, ...reduced] */
+  readonly rhs: Access;
+  /** [...groups, ...batch, ...rows, ...columns] */
+  readonly output: Access;
+}
+
 export type KernelRecord =
   | ElementwiseKernel
   | ReductionKernel
   | ContractionKernel
   | AttentionKernel
   | AttentionBackwardKernel
-  | ScatterAddKernel;
+  | ScatterAddKernel
+  | SortKernel
+  | GroupedContractionKernel
+  | GroupedSumKernel;
 
 /** What `fuse` yields: kernels in order of execution, over buffers that have no place yet. */
 export interface KernelList {

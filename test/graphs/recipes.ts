@@ -181,6 +181,63 @@ const contraction: Recipe = (g) => {
   return g.builder.add("contraction", [x, y], { lhs, rhs, out });
 };
 
+/** Rows of an earlier value, an index of their groups (now and then out of range), and labels of their other axes. */
+function groupedRows(g: Growth): { x: ValueId; index: ValueId; groups: number[]; lhs: number[] } {
+  const x = g.float(1);
+  const groups = Array.from({ length: g.source.integer(1, 2) }, () => g.source.integer(1, 3));
+  const index = g.leaf("i32", g.shape(x).slice(0, 1), -1, elementCount(groups));
+  return {
+    x,
+    index,
+    groups,
+    lhs: g
+      .shape(x)
+      .slice(1)
+      .map((_, axis) => axis),
+  };
+}
+
+/** Axes of a row are kept, summed, or met by one of the other operand, which may have another of its own. */
+const groupedContraction: Recipe = (g) => {
+  const { x, index, groups, lhs } = groupedRows(g);
+  const met = lhs.filter(() => g.source.chance(0.7));
+  const own = g.source.chance(0.7) ? [lhs.length] : [];
+  const rhs = g.source.shuffle([...met, ...own]);
+  const size = (label: number) => g.shape(x)[label + 1] ?? 3;
+  const out = g.source.shuffle([...lhs, ...own].filter((label) => !met.includes(label) || g.source.chance(0.3)));
+  const sizes = [g.shape(x)[0]!, ...out.map(size)];
+  if (!g.fits(sizes) || !g.fits([...groups, ...rhs.map(size)])) return undefined;
+  const weights = g.connected([...groups, ...rhs.map(size)]);
+  return g.builder.add("grouped_contraction", [x, weights, index], { lhs, rhs, out, groups: groups.length });
+};
+
+const groupedSum: Recipe = (g) => {
+  const { x, index, groups, lhs } = groupedRows(g);
+  const met = lhs.filter(() => g.source.chance(0.5));
+  const own = g.source.chance(0.7) ? [lhs.length] : [];
+  const rhs = g.source.shuffle([...met, ...own]);
+  const size = (label: number) => g.shape(x)[label + 1] ?? 3;
+  const out = g.source.shuffle([...lhs, ...own].filter((label) => !met.includes(label) || g.source.chance(0.5)));
+  const other = [g.shape(x)[0]!, ...rhs.map(size)];
+  if (!g.fits([...groups, ...out.map(size)]) || !g.fits(other)) return undefined;
+  return g.builder.add("grouped_sum", [x, g.connected(other), index], { lhs, rhs, out, groups });
+};
+
+/** Floats without near ties, or integers with equal ones. */
+const argsort: Recipe = (g) => {
+  if (g.source.chance(0.4)) return operations.argsort(g.builder, g.leaf("i32", g.randomShape(1)));
+  const x = g.float(1);
+  const length = g.shape(x).at(-1)!;
+  const isDistinct = (data: Float64Array) => {
+    for (let start = 0; start < data.length; start += length) {
+      const row = data.slice(start, start + length).sort();
+      if (row.some((value, place) => place > 0 && !apart(value, row[place - 1]!))) return false;
+    }
+    return true;
+  };
+  return g.data(x).every(isDistinct) ? operations.argsort(g.builder, x) : undefined;
+};
+
 /** Grouped heads, and a mask (sometimes of one head for all) under which some rows may attend nowhere. */
 function attentionInputs(g: Growth): { inputs: ValueId[]; attributes: { scale: number; masked: boolean } } {
   const { source } = g;
@@ -349,8 +406,11 @@ export const recipes: { readonly [P in PrimitiveName]: Recipe } = {
   },
   argmax,
   contraction,
+  grouped_contraction: groupedContraction,
+  grouped_sum: groupedSum,
   attention,
   attention_backward: attentionBackward,
   gather,
   scatter_add: scatterAdd,
+  argsort,
 };

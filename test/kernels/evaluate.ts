@@ -10,11 +10,14 @@ import type {
   BufferId,
   ContractionKernel,
   ElementwiseKernel,
+  GroupedContractionKernel,
+  GroupedSumKernel,
   KernelList,
   KernelRecord,
   Operand,
   ReductionKernel,
   ScatterAddKernel,
+  SortKernel,
 } from "../../src/kernels/record.js";
 import { attend, attendBackward } from "../../src/primitives/attention-loops.js";
 import type { KernelMemory } from "./memory.js";
@@ -55,6 +58,13 @@ export function evaluateKernel(record: KernelRecord, list: KernelList, memory: K
       break;
     case "scatter_add":
       scatterAdd(record, run);
+      break;
+    case "sort":
+      sort(record, run);
+      break;
+    case "grouped_contraction":
+    case "grouped_sum":
+      grouped(record, run);
       break;
   }
 }
@@ -263,4 +273,63 @@ function scatterAdd({ batch, updates, size, rest, indices, source, target }: Sca
     for (let element = 0; element < length; element++) sums[to + element]! += numbers[row * length + element]!;
   }
   run.store(target, [...batch, size, ...rest], sums);
+}
+
+function sort({ batch, length, keys, order }: SortKernel, run: KernelRun): void {
+  const extents = [...batch, length];
+  const numbers = run.load(keys, extents, undefined, everyPoint);
+  const isAfter = (a: number, b: number) => (Number.isNaN(a) ? !Number.isNaN(b) : a > b);
+  const places = numbers.map((key, place) => {
+    const row = numbers.subarray(place - (place % length)).subarray(0, length);
+    return row.filter((other, at) => isAfter(key, other) || (!isAfter(other, key) && at < place % length)).length;
+  });
+  const sorted = new Float64Array(numbers.length);
+  places.forEach((rank, place) => {
+    sorted[place - (place % length) + rank] = place % length;
+  });
+  run.store(order, extents, sorted);
+}
+
+/** The group of every row, by the order and the offsets. */
+function groupsOf(
+  { count, groups, order, offsets }: GroupedContractionKernel | GroupedSumKernel,
+  run: KernelRun,
+): number[] {
+  const places = run.load(order, [count], undefined, everyPoint);
+  const starts = run.load(offsets, [pointCount(groups) + 1], undefined, everyPoint);
+  const found = new Array<number>(count).fill(-1);
+  for (let group = 0; group < starts.length - 1; group++) {
+    for (let place = starts[group]!; place < starts[group + 1]!; place++) found[places[place]!] = group;
+  }
+  if (found.includes(-1)) throw new Error("a row is in no group");
+  return found;
+}
+
+function grouped(record: GroupedContractionKernel | GroupedSumKernel, run: KernelRun): void {
+  const { count, groups, archetype } = record;
+  const [batch, rows, columns, reduced] = [record.batch, record.rows, record.columns, record.reduced].map(
+    pointCount,
+  ) as [number, number, number, number];
+  const isSum = archetype === "grouped_sum";
+  const load = (access: Access, lead: readonly number[], sides: readonly number[]) =>
+    run.load(access, [...lead, ...record.batch, ...sides, ...record.reduced], undefined, everyPoint);
+  const lhs = load(record.lhs, [count], record.rows);
+  const rhs = load(record.rhs, isSum ? [count] : groups, record.columns);
+  const lead = isSum ? groups : [count];
+  const result = new Float64Array(pointCount(lead) * batch * rows * columns);
+  groupsOf(record, run).forEach((group, row) => {
+    const [from, to] = isSum ? [row, group] : [group, row];
+    for (let b = 0; b < batch; b++) {
+      for (let r = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++) {
+          for (let k = 0; k < reduced; k++) {
+            const left = lhs[((row * batch + b) * rows + r) * reduced + k]!;
+            result[((to * batch + b) * rows + r) * columns + c]! +=
+              left * rhs[((from * batch + b) * columns + c) * reduced + k]!;
+          }
+        }
+      }
+    }
+  });
+  run.store(record.output, [...lead, ...record.batch, ...record.rows, ...record.columns], result);
 }

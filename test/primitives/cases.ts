@@ -114,6 +114,13 @@ function contraction(s: Source): Case<"contraction"> {
   };
 }
 
+/** Labels of a product of one row, as of any contraction, and the sizes of its operands and of its result. */
+function rowProduct(s: Source) {
+  const { attributes, operands } = contraction(s);
+  const [left, right] = operands.map(({ type }) => type.shape) as [Shape, Shape];
+  return { attributes, left, right };
+}
+
 /** Grouped heads; masks of one head or of all, with rows that may attend nowhere. */
 function attention(s: Source): { case: Case<"attention">; rows: Shape; valueWidth: number } {
   const lead = s.chance(0.5) ? [s.integer(1, 2)] : [];
@@ -246,6 +253,32 @@ export const cases: { readonly [P in PrimitiveName]: CaseMaker<P> } = {
     return { attributes: { axis: s.integer(0, shape.length - 1) }, operands: [distinct(s, shape)] };
   },
   contraction,
+  grouped_contraction: (s) => {
+    const { attributes, left, right } = rowProduct(s);
+    const groups = Array.from({ length: s.integer(1, 2) }, () => s.integer(1, 3));
+    const rows = s.integer(1, 6);
+    return {
+      attributes: { ...attributes, groups: groups.length },
+      operands: [
+        floats(s, [rows, ...left]),
+        floats(s, [...groups, ...right]),
+        integers(s, [rows], -1, elementCount(groups)),
+      ],
+    };
+  },
+  grouped_sum: (s) => {
+    const { attributes, left, right } = rowProduct(s);
+    const groups = Array.from({ length: s.integer(1, 2) }, () => s.integer(1, 3));
+    const rows = s.integer(1, 6);
+    return {
+      attributes: { ...attributes, groups },
+      operands: [
+        floats(s, [rows, ...left]),
+        floats(s, [rows, ...right]),
+        integers(s, [rows], -1, elementCount(groups)),
+      ],
+    };
+  },
   attention: (s) => attention(s).case,
   attention_backward: (s) => {
     const { case: forward, rows, valueWidth } = attention(s);
@@ -263,6 +296,10 @@ export const cases: { readonly [P in PrimitiveName]: CaseMaker<P> } = {
       attributes: { batch: lead.length },
       operands: [floats(s, [...lead, size, ...rest]), integers(s, [...lead, ...randomShape(s).slice(0, 2)], -1, size)],
     };
+  },
+  argsort: (s) => {
+    const shape = randomShape(s, 1);
+    return { attributes: {}, operands: [s.chance(0.5) ? distinct(s, shape) : integers(s, shape, -2, 2)] };
   },
   scatter_add: (s) => {
     const lead = Array.from({ length: s.integer(0, 2) }, () => s.integer(1, 3));

@@ -23,6 +23,13 @@ export interface ClusterProduct {
   readonly scale: number;
 }
 
+/** Nodes whose kernels have no expressions and go by indices. */
+export type IndexedNode =
+  | NodeOf<"scatter_add">
+  | NodeOf<"argsort">
+  | NodeOf<"grouped_contraction">
+  | NodeOf<"grouped_sum">;
+
 export type Root =
   | { readonly kind: "elementwise"; readonly shape: Shape; readonly layout: Layout }
   | {
@@ -46,7 +53,7 @@ export type Root =
       readonly absorbed: ReadonlySet<ValueId>;
     }
   | { readonly kind: "attention"; readonly node: NodeOf<"attention"> | NodeOf<"attention_backward"> }
-  | { readonly kind: "scatter"; readonly node: NodeOf<"scatter_add"> }
+  | { readonly kind: "indexed"; readonly node: IndexedNode }
   | { readonly kind: "assembly"; readonly node: Node };
 
 /** A copy that a cluster makes besides the values that it computes. */

@@ -84,7 +84,7 @@ function decide(deciding: Deciding, node: Node, clusters: number, spare: ValueId
       storeUsed(deciding, node);
       return;
     case "attention":
-    case "scatter":
+    case "indexed":
       for (const input of node.inputs) {
         need(deciding, input, owner!.id);
         deciding.asView[input] = 1;

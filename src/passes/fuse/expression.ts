@@ -154,7 +154,7 @@ export class Expression {
       }
       case "elementwise":
       case "attention":
-      case "scatter":
+      case "indexed":
       case "assembly":
         return undefined;
     }
@@ -291,6 +291,9 @@ export class Expression {
       case "attention":
       case "attention_backward":
       case "scatter_add":
+      case "argsort":
+      case "grouped_contraction":
+      case "grouped_sum":
         throw new Error(`${node.primitive} is loaded, not evaluated`);
     }
   }

@@ -8,7 +8,7 @@ import { elementCount, type Shape, type TensorType } from "../../graph/shape.js"
  * How fusion treats a node:
  * leaf: a buffer that comes from outside; generated: computed from coordinates, or a sum over nothing, no operand is read; view: other coordinates of
  * its one operand; elementwise: one number of each operand per number of the result; gather: an elementwise read at a computed index;
- * reduction, contraction, attention, scatter: the roots of kernels; assembly: put together from pieces that others write.
+ * reduction, contraction, attention, indexed (sorts, scatter-adds, products by group): the roots of kernels; assembly: put together from pieces that others write.
  */
 export type Role =
   | "leaf"
@@ -19,7 +19,7 @@ export type Role =
   | "reduction"
   | "contraction"
   | "attention"
-  | "scatter"
+  | "indexed"
   | "assembly";
 
 export interface Facts {
@@ -110,7 +110,10 @@ function roleOf(node: Node, graph: Graph): Role {
     case "gather":
       return "gather";
     case "scatter_add":
-      return "scatter";
+    case "argsort":
+    case "grouped_contraction":
+    case "grouped_sum":
+      return "indexed";
     default:
       return "elementwise";
   }

@@ -96,7 +96,7 @@ function visit(forming: Forming, node: Node, placement: Placement): void {
       startProduct(forming, node);
       return;
     case "attention":
-    case "scatter": {
+    case "indexed": {
       const cluster = createCluster(forming, structuredRoot(node));
       for (const input of node.inputs) consume(forming, cluster, forming.loads[input]!);
       for (const output of node.outputs) {
@@ -120,7 +120,10 @@ function structuredRoot(node: Node): Root {
     case "attention_backward":
       return { kind: "attention", node };
     case "scatter_add":
-      return { kind: "scatter", node };
+    case "argsort":
+    case "grouped_contraction":
+    case "grouped_sum":
+      return { kind: "indexed", node };
     default:
       throw new Error(`${node.primitive} has no kernel of its own`);
   }
@@ -186,7 +189,7 @@ function joinElementwise(forming: Forming, node: Node): boolean {
   for (const input of node.inputs) {
     const owner = ownerOf(forming, input);
     if (!owner || !forming.layouts[input]) continue;
-    if (owner.root.kind === "attention" || owner.root.kind === "scatter") continue;
+    if (owner.root.kind === "attention" || owner.root.kind === "indexed") continue;
     candidates.add(owner);
   }
   const latestFirst = [...candidates].sort((a, b) => compareOrder(b, a));
@@ -338,7 +341,7 @@ function copy(forming: Forming, request: CopyRequest): void {
   const { value, like } = request;
   const owner = value === undefined ? undefined : ownerOf(forming, value);
   const layout = value === undefined ? undefined : forming.layouts[value];
-  if (owner && layout && !request.after && owner.root.kind !== "attention" && owner.root.kind !== "scatter") {
+  if (owner && layout && !request.after && owner.root.kind !== "attention" && owner.root.kind !== "indexed") {
     owner.copies.push({ request, layout });
     return;
   }

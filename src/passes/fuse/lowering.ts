@@ -79,7 +79,7 @@ export class LoweringContext {
       case "reduction":
       case "contraction":
       case "attention":
-      case "scatter":
+      case "indexed":
       case "assembly":
         return true;
       case "leaf":

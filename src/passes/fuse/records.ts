@@ -22,7 +22,7 @@ import { describe } from "./naming.js";
 import { sides } from "./products.js";
 import { relieve } from "./relieve.js";
 import type { Dimension } from "./space.js";
-import { attentionRecord, scatterRecord } from "./structured.js";
+import { attentionRecord, indexedRecord } from "./structured.js";
 
 /** What was made of a cluster: its record, or nothing when nobody needs its values; "again" when it was changed and has to be lowered anew. */
 export type Made = KernelRecord | "nothing" | "again";
@@ -63,8 +63,8 @@ function tryMake(context: LoweringContext, cluster: Cluster): Made {
       return "nothing";
     case "attention":
       return attentionRecord(context, cluster, root.node);
-    case "scatter":
-      return scatterRecord(context, cluster, root.node);
+    case "indexed":
+      return indexedRecord(context, cluster, root.node);
     case "elementwise":
     case "reduction":
     case "contraction":
