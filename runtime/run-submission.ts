@@ -68,6 +68,11 @@ export class RunSubmission<Memory> implements Submission {
     ) as Record<Names, TensorData>;
   }
 
+  /** Whether an error met the run. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Where the outputs are at present: to be used at once. Throws the error that met the run. */
   memory(): Memory {
     if (this.#failure) throw this.#failure.error;

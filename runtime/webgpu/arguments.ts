@@ -10,7 +10,10 @@ export interface PackedArguments {
   readonly places: readonly { readonly offset: number; readonly size: number }[];
 }
 
-/** Integers stand before floats, each in whole vectors of four. Equal arguments stand in one place. */
+/**
+ * Integers stand before floats, each in whole vectors of four. Equal arguments stand in one place. Throws an Error that names a kernel
+ * with an integer of more than 32 bits.
+ */
 export function packArguments(launches: readonly Launch[]): PackedArguments {
   const known = new Map<string, { readonly offset: number; readonly size: number }>();
   const blocks: {
@@ -19,7 +22,10 @@ export function packArguments(launches: readonly Launch[]): PackedArguments {
     readonly floats: readonly number[];
   }[] = [];
   let bytes = 0;
-  const places = launches.map(({ integers, floats }) => {
+  const places = launches.map(({ label, integers, floats }) => {
+    const wide = integers.find((value) => Math.abs(value) > 2 ** 31 - 1);
+    if (wide !== undefined)
+      throw new Error(`Kernel ${JSON.stringify(label)} has the argument ${wide}, which does not fit into 32 bits`);
     const key = `${integers.join(",")};${floats.join(",")}`;
     let place = known.get(key);
     if (!place) {

@@ -60,25 +60,17 @@ export class Connection {
     this.requireAlive();
     const { device } = this;
     for (const scope of scopes) device.pushErrorScope(scope);
-    const reports: Promise<GPUError | null>[] = [];
+    let reports: Promise<readonly (GPUError | null)[]>;
+    let result: T;
     try {
-      const result = work();
-      const accepted = this.guarded(this.#firstError(what, reports));
-      accepted.catch(() => undefined);
-      return { result, accepted };
+      result = work();
     } finally {
-      for (const _ of scopes) reports.push(device.popErrorScope());
-      for (const report of reports) report.catch(() => undefined);
+      reports = Promise.all(scopes.map(() => device.popErrorScope()));
+      reports.catch(() => undefined);
     }
-  }
-
-  async #firstError(what: string, reports: readonly Promise<GPUError | null>[]): Promise<void> {
-    // The scopes are closed once the work is done.
-    await undefined;
-    const [internal, memory, validation] = await Promise.all(reports);
-    if (memory) throw new Error(`Out of memory for ${what}: ${memory.message}`);
-    const error = validation ?? internal;
-    if (error) throw new Error(`The GPU refused ${what}: ${error.message}`);
+    const accepted = this.guarded(reports.then((errors) => requireNone(what, errors)));
+    accepted.catch(() => undefined);
+    return { result, accepted };
   }
 
   /** Resolves when all that was submitted so far is over. */
@@ -92,4 +84,11 @@ export class Connection {
     this.#closing = true;
     this.device.destroy();
   }
+}
+
+/** Throws the first error of the scopes, which were closed last one first. */
+function requireNone(what: string, [internal, memory, validation]: readonly (GPUError | null)[]): void {
+  if (memory) throw new Error(`Out of memory for ${what}: ${memory.message}`);
+  const error = validation ?? internal;
+  if (error) throw new Error(`The GPU refused ${what}: ${error.message}`);
 }

@@ -130,7 +130,8 @@ class OpenDevice implements WebGpuDevice {
     await this.#line.enqueue(async () => {
       if (bytes <= (this.#scratch?.bytes ?? 0)) return;
       const starts = chunkStarts("scratch", bytes, parameters, this.#bytesPerBinding);
-      this.#scratch = await Segment.allocate(this.#connection, "scratch", bytes, starts, this.#scratch);
+      const smaller = this.#scratch && { segment: this.#scratch, keepContents: false };
+      this.#scratch = await Segment.allocate(this.#connection, "scratch", bytes, starts, smaller);
     });
   }
 

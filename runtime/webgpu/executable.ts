@@ -186,7 +186,8 @@ export class WebGpuExecutable implements Executable {
 
   /** Moves what can still be read to the host, before the device goes. Only inside the line. */
   async leaveDevice(): Promise<void> {
-    await this.#last?.deref()?.memory().leaveDevice();
+    const last = this.#last?.deref();
+    if (last && !last.failed) await last.memory().leaveDevice();
   }
 
   /** Takes over inputs, scalars and parameters now, and does `work` when it is this submission's turn, with all memory bound. */
@@ -214,12 +215,20 @@ export class WebGpuExecutable implements Executable {
   /** Gives one run to the GPU. */
   #start(taken: Taken<WebGpuSubmission>): Run {
     const { connection, inFlight } = this.#context;
-    const { result: sources, accepted } = this.#encode("a run of the program", (encoder) => {
-      const sources = this.#writeGiven(taken, encoder);
-      const pass = encoder.beginComputePass();
-      this.#encodePrepare(pass);
-      this.#step.encode(pass);
-      pass.end();
+    const { pieces } = this.#step;
+    const { result: sources, accepted } = connection.checked("a run of the program", () => {
+      const sources: Promise<void>[] = [];
+      let start = 0;
+      for (const end of pieces.ends) {
+        const encoder = connection.device.createCommandEncoder();
+        if (start === 0) sources.push(...this.#writeGiven(taken, encoder));
+        const pass = encoder.beginComputePass();
+        if (start === 0) this.#encodePrepare(pass);
+        this.#step.encode(pass, start, end);
+        pass.end();
+        connection.queue.submit([encoder.finish()]);
+        start = end;
+      }
       return sources;
     });
     if (this.#changes.has("parameters")) this.#set!.changed();
@@ -227,19 +236,22 @@ export class WebGpuExecutable implements Executable {
     done.catch(() => {
       this.#preparedVersion = undefined;
     });
-    inFlight.add(done);
+    inFlight.add(done, (milliseconds) => pieces.took(milliseconds));
     return { outputs: new Outputs(connection, this.#memory.get("outputs")!), done };
   }
 
   /** Writes what was given and prepares, without running the step. */
   async #bringUp(taken: Taken<WebGpuSubmission>): Promise<void> {
-    const { result: sources, accepted } = this.#encode("the inputs of a run", (encoder) => {
+    const { connection } = this.#context;
+    const { result: sources, accepted } = connection.checked("the inputs of a run", () => {
+      const encoder = connection.device.createCommandEncoder();
       const sources = this.#writeGiven(taken, encoder);
       // What an earlier run left in scratch is nobody's output.
       for (const buffer of this.#bound.get("scratch")?.buffers ?? []) encoder.clearBuffer(buffer);
       const pass = encoder.beginComputePass();
       this.#encodePrepare(pass);
       pass.end();
+      connection.queue.submit([encoder.finish()]);
       return sources;
     });
     await Promise.all([accepted, ...sources]);
@@ -253,19 +265,6 @@ export class WebGpuExecutable implements Executable {
     } finally {
       if (before) await this.#set!.restore(before);
     }
-  }
-
-  #encode<T>(
-    what: string,
-    work: (encoder: GPUCommandEncoder) => T,
-  ): { readonly result: T; readonly accepted: Promise<void> } {
-    const { connection } = this.#context;
-    return connection.checked(what, () => {
-      const encoder = connection.device.createCommandEncoder();
-      const result = work(encoder);
-      connection.queue.submit([encoder.finish()]);
-      return result;
-    });
   }
 
   /** Writes inputs and scalars that changed. Returns what must have gone well for the inputs to be right. */

@@ -50,19 +50,23 @@ export async function firstNonFinite(
       made.push(first, staging);
       queue.writeBuffer(first, 0, Uint32Array.of(none));
       const checks = groupsOf(connection, kernel, list, segments, first, made);
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      for (const [number, groups] of checks.entries()) {
-        list.encode(pass, number, number + 1);
-        pass.setPipeline(kernel.pipeline);
-        for (const { group, workgroups } of groups) {
-          pass.setBindGroup(0, group);
-          pass.dispatchWorkgroups(workgroups);
+      let start = 0;
+      for (const end of list.pieces.ends) {
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        for (let number = start; number < end; number++) {
+          list.encode(pass, number, number + 1);
+          pass.setPipeline(kernel.pipeline);
+          for (const { group, workgroups } of checks[number]!) {
+            pass.setBindGroup(0, group);
+            pass.dispatchWorkgroups(workgroups);
+          }
         }
+        pass.end();
+        encoder.copyBufferToBuffer(first, 0, staging, 0, 4);
+        queue.submit([encoder.finish()]);
+        start = end;
       }
-      pass.end();
-      encoder.copyBufferToBuffer(first, 0, staging, 0, 4);
-      queue.submit([encoder.finish()]);
       return staging;
     });
     await Promise.all([accepted, connection.guarded(staging.mapAsync(mapForReading))]);

@@ -1,6 +1,7 @@
 /** Submissions that the GPU has not finished: at most two, so that it is never idle and its queue stays short. */
 export class InFlight {
   readonly #runs = new Set<Promise<void>>();
+  #lastOver = 0;
 
   /** Resolves when another may be submitted. */
   async turn(): Promise<void> {
@@ -17,12 +18,19 @@ export class InFlight {
     await run;
   }
 
-  add(run: Promise<void>): void {
-    const over = run
-      .catch(() => undefined)
-      .then(() => {
-        this.#runs.delete(over);
-      });
+  /** Counts a run that was just given to the GPU. `took` is told how long the GPU was at it, in milliseconds, unless it failed. */
+  add(run: Promise<void>, took: (milliseconds: number) => void): void {
+    const given = performance.now();
+    const end = (): void => {
+      this.#runs.delete(over);
+      this.#lastOver = performance.now();
+    };
+    const over = run.then(() => {
+      // It did not begin before the one before it was over.
+      const begun = Math.max(given, this.#lastOver);
+      end();
+      took(this.#lastOver - begun);
+    }, end);
     this.#runs.add(over);
   }
 }

@@ -2,6 +2,7 @@
 import type { Launch, SegmentName } from "../../codegen/program.js";
 import type { PackedArguments } from "./arguments.js";
 import type { Connection } from "./connection.js";
+import { Pieces } from "./pieces.js";
 import type { Kernel } from "./pipelines.js";
 import { type Segment, wholeWords } from "./segment.js";
 
@@ -14,6 +15,7 @@ export type EmptyBuffers = (place: number) => GPUBuffer;
 /** Launches ready to be encoded. */
 export class LaunchList {
   readonly launches: readonly Launch[];
+  readonly pieces: Pieces;
   readonly #kernels: readonly Kernel[];
   readonly #uniform: GPUBuffer;
   readonly #places: PackedArguments["places"];
@@ -31,6 +33,7 @@ export class LaunchList {
     places: PackedArguments["places"],
   ) {
     this.launches = launches;
+    this.pieces = new Pieces(launches);
     this.#kernels = launches.map(({ kernel }) => kernels[kernel]!);
     this.#uniform = uniform;
     this.#places = places;
@@ -70,7 +73,7 @@ export class LaunchList {
     }
   }
 
-  /** Encodes the launches from number `start` to before `end`. */
+  /** Encodes the launches from number `start` to before `end`, all unless they are given. */
   encode(pass: GPUComputePassEncoder, start = 0, end = this.launches.length): void {
     const pipelines = this.#pipelines;
     const groups = this.#groups;

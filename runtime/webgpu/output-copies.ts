@@ -6,6 +6,8 @@ import { encodeCopy, Segment } from "./segment.js";
 export class OutputCopies {
   readonly #connection: Connection;
   readonly #held = new Set<WeakRef<Outputs>>();
+  /** Memory that nobody touches, by which the garbage collector knows how much there is to gain from a small object. */
+  readonly #weights = new WeakMap<Outputs, ArrayBuffer>();
   readonly #unreachable: FinalizationRegistry<{ readonly segment: Segment; readonly reference: WeakRef<Outputs> }>;
 
   constructor(connection: Connection) {
@@ -30,6 +32,7 @@ export class OutputCopies {
     const outputs = new Outputs(connection, allocated.segment, ready);
     const reference = new WeakRef(outputs);
     this.#held.add(reference);
+    this.#weights.set(outputs, new ArrayBuffer(Math.min(from.bytes, 1 << 30)));
     this.#unreachable.register(outputs, { segment: allocated.segment, reference });
     return outputs;
   }

@@ -65,7 +65,13 @@ export class WebGpuParameterSet implements ParameterSet {
     if (held) return held;
     const present = this.#segments.get(segment);
     const starts = chunkStarts(segment, bytes, this.layout, this.#bytesPerBinding);
-    const allocated = await Segment.allocate(this.#connection, segment, bytes, starts, present);
+    const allocated = await Segment.allocate(
+      this.#connection,
+      segment,
+      bytes,
+      starts,
+      present && { segment: present, keepContents: true },
+    );
     this.#segments.set(segment, allocated);
     return allocated;
   }

@@ -10,6 +10,12 @@ export interface BufferRange {
   readonly size: number;
 }
 
+/** A segment that grows into another. */
+interface Predecessor {
+  readonly segment: Segment;
+  readonly keepContents: boolean;
+}
+
 /** WebGPU copies whole words. */
 export const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
@@ -33,20 +39,20 @@ export class Segment {
   }
 
   /**
-   * Zeroed memory cut at `starts`. With `from`, takes over the buffers of that segment, which is not to be used any more, and copies its
-   * contents where a buffer has to grow. Rejects with an Error that says what the memory was for when there is none, and then leaves
-   * `from` as it was.
+   * Zeroed memory cut at `starts`. With `from`, takes over the buffers of a smaller segment, which is not to be used any more, and its
+   * contents where they are to be kept. Rejects with an Error that says what the memory was for when there is none, and then leaves that
+   * segment as it was.
    */
   static async allocate(
     connection: Connection,
     name: string,
     bytes: number,
     starts: readonly number[],
-    from?: Segment,
+    from?: Predecessor,
   ): Promise<Segment> {
     const { segment, accepted } = Segment.enqueueAllocation(connection, name, bytes, starts, from);
     await accepted;
-    for (const buffer of from?.buffers ?? []) {
+    for (const buffer of from?.segment.buffers ?? []) {
       if (!segment.buffers.includes(buffer)) buffer.destroy();
     }
     return segment;
@@ -58,14 +64,14 @@ export class Segment {
     name: string,
     bytes: number,
     starts: readonly number[],
-    from?: Segment,
+    from?: Predecessor,
   ): { readonly segment: Segment; readonly accepted: Promise<void> } {
     const made: GPUBuffer[] = [];
     const { result, accepted } = connection.checked(`${bytes} bytes of segment ${name}`, () =>
       starts.map((start, number) => {
         // Tensors end in the middle of a word, and a buffer has at least one.
         const size = Math.max(256, Math.ceil(((starts[number + 1] ?? bytes) - start) / 256) * 256);
-        const present = from?.buffers[from.starts.indexOf(start)];
+        const present = from?.segment.buffers[from.segment.starts.indexOf(start)];
         if (present?.size === size) return present;
         const buffer = connection.device.createBuffer({
           label: `segment ${name}`,
@@ -73,8 +79,7 @@ export class Segment {
           usage: bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyDestination,
         });
         made.push(buffer);
-        if (present)
-          copyRanges(connection, [[{ buffer: present, offset: 0, size: Math.min(present.size, size) }, buffer]]);
+        if (present && from?.keepContents) copyStart(connection, present, buffer);
         return buffer;
       }),
     );
@@ -145,10 +150,10 @@ export class Segment {
   }
 }
 
-/** Enqueues copies from ranges to the same places of other buffers. */
-function copyRanges({ device, queue }: Connection, copies: readonly (readonly [BufferRange, GPUBuffer])[]): void {
+/** Enqueues the copy of as much as both buffers hold. */
+function copyStart({ device, queue }: Connection, from: GPUBuffer, to: GPUBuffer): void {
   const encoder = device.createCommandEncoder();
-  for (const [{ buffer, offset, size }, to] of copies) encoder.copyBufferToBuffer(buffer, offset, to, offset, size);
+  encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(from.size, to.size));
   queue.submit([encoder.finish()]);
 }
 

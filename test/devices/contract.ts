@@ -35,6 +35,39 @@ export function keepsTheContract({ open, programs, large }: Subject): void {
     executable.free();
   });
 
+  it("takes and gives tensors narrower than a word, and tensors without elements", async () => {
+    const narrow = await device.load(programs.narrow());
+    const given = { x: floats(1, -2, 0.5), y: floats(1, 2, 3, 4, -5), z: Uint8Array.of(1, 0, 1, 1, 0, 0, 1) };
+    const { h, b, t } = await narrow.submit(given).read(["h", "b", "t"]);
+    assert.deepEqual([h, b, t], [given.x, given.y, given.z]);
+    const swapped = narrow.submit({ z: Uint8Array.of(0, 0, 0, 0, 0, 0, 0) });
+    const again = narrow.submit({ x: swapped.output("h"), z: swapped.output("t") });
+    assert.deepEqual((await again.read(["t"])).t, new Uint8Array(7));
+    const empty = await device.load(programs.empty());
+    const { y } = await empty.submit({ x: floats(), z: floats(1, 2, 3, 4) }).read(["y"]);
+    assert.deepEqual(y, floats(1, 2, 3, 4));
+    narrow.free();
+    empty.free();
+  });
+
+  it("tells kernels the scalars of each submission, the last ones where they are left out", async () => {
+    const executable = await device.load(programs.scalars());
+    const names = ["seed", "step", "row_offset", "learning_rate"] as const;
+    const values = async (scalars: Parameters<typeof executable.submit>[1]) => {
+      const read = await executable.submit({}, scalars).read(names);
+      return names.map((name) => read[name][0]);
+    };
+    assert.deepEqual(await values({}), [0, 0, 0, 0]);
+    assert.deepEqual(await values({ seed: 2 ** 32 - 1, row_offset: -3, learning_rate: 0.25 }), [
+      2 ** 32 - 1,
+      0,
+      -3,
+      0.25,
+    ]);
+    assert.deepEqual(await values({ step: 7 }), [2 ** 32 - 1, 7, -3, 0.25]);
+    executable.free();
+  });
+
   it("copies inputs at once, so that the caller may use the array again", async () => {
     const executable = await device.load(programs.sum());
     const x = floats(1, 2, 3, 4);

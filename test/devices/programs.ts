@@ -143,7 +143,56 @@ export function programsOf(generate: Generate) {
     return trusted({ ...program, prepare: program.step.slice(0, 1), step: program.step.slice(1) });
   };
 
-  return { sum, scale, accumulate, long, quotient, prepared };
+  /** h = x in f16, b = y in bf16, t = z in bool: odd numbers of elements that are narrower than a word. */
+  const narrow = (): Program => {
+    const copies = [
+      { from: input("x", 3, "f16"), to: output("h", 3, "f16") },
+      { from: input("y", 5, "bf16"), to: output("b", 5, "bf16") },
+      { from: input("z", 7, "bool"), to: output("t", 7, "bool") },
+    ];
+    return build(
+      copies.flatMap(({ from, to }) => [from, to]),
+      copies.map(({ from }, number) => ({
+        ...elementwise("copy", from.elements, [2 * number], [], 2 * number + 1),
+        body: [{ kind: "load", access: 0, dtype: from.dtype }],
+      })),
+      [],
+    );
+  };
+
+  /** y = x + z, where x has no elements and is zero outside them. */
+  const empty = (): Program => {
+    const kernel = elementwise("add", 4, [0, 1], [binary("add", 0, 1)], 2);
+    const [x, z] = kernel.accesses;
+    return build(
+      [input("x", 0), input("z", 4), output("y", 4)],
+      [{ ...kernel, accesses: [{ ...x!, bounds: [{ offset: 0, strides: [1], size: 0 }] }, z!] }],
+      [],
+    );
+  };
+
+  /** Every scalar as an output of its name. */
+  const scalars = (): Program => {
+    const given = [
+      { name: "seed", dtype: "u32" },
+      { name: "step", dtype: "u32" },
+      { name: "row_offset", dtype: "i32" },
+      { name: "learning_rate", dtype: "f32" },
+    ] as const;
+    return build(
+      given.flatMap(({ name, dtype }) => [
+        { dtype, elements: 1, home: { segment: "scalars", name } } as const,
+        output(name, 1, dtype),
+      ]),
+      given.map(({ dtype }, number) => ({
+        ...elementwise("copy", 1, [2 * number], [], 2 * number + 1),
+        body: [{ kind: "load", access: 0, dtype }],
+      })),
+      [],
+    );
+  };
+
+  return { sum, scale, accumulate, long, quotient, prepared, narrow, empty, scalars };
 }
 
 export type Programs = ReturnType<typeof programsOf>;
