@@ -1,6 +1,7 @@
 /** Puts a program together from what a target's emitters make of each kernel record. */
 import type { Lowered } from "../src/compile.js";
 import { printGraph } from "../src/graph/text.js";
+import { withinPiece } from "../src/kernels/layout.js";
 import type { Buffer, KernelRecord } from "../src/kernels/record.js";
 import type { EmittedBinding, EmittedKernel } from "./emitted.js";
 import { textHash } from "./hash.js";
@@ -36,14 +37,15 @@ export function assemble(parts: ProgramParts, emitter: Emitter): Program {
   const offset = offsetsOf(lists, plan);
   const kernels = new KernelNames();
   const scratch = Math.ceil(memory.segments.scratch / 256) * 256;
-  let privateBytes = 0;
+  let scratchEnd = memory.segments.scratch;
 
   const step = lists.flatMap(({ buffers, kernels: records }, list) => {
-    const bindingOf = (binding: EmittedBinding): Binding => {
+    const bindingOf = (binding: EmittedBinding, privatePlaces: ReadonlyMap<number, number>): Binding => {
       if ("private" in binding) {
-        const { offset: at, bytes, dtype } = binding.private;
-        privateBytes = Math.max(privateBytes, at + bytes);
-        return { segment: "scratch", offset: scratch + at, bytes, dtype, access: binding.access };
+        const { offset: own, bytes, dtype } = binding.private;
+        const at = privatePlaces.get(own)!;
+        scratchEnd = Math.max(scratchEnd, at + bytes);
+        return { segment: "scratch", offset: at, bytes, dtype, access: binding.access };
       }
       const buffer = buffers[binding.buffer]!;
       return {
@@ -55,19 +57,21 @@ export function assemble(parts: ProgramParts, emitter: Emitter): Program {
       };
     };
     const placeOf = (id: number) => `${segmentOf(buffers[id]!.home)} ${offset(list, id)} ${buffers[id]!.dtype}`;
-    return records.flatMap((record) =>
-      emitter.emit(emitter.bound?.(record, placeOf) ?? record, buffers).map(
-        (emitted): Launch => ({
-          kernel: kernels.add(record, emitted),
-          bindings: emitted.bindings.map(bindingOf),
-          integers: emitted.integers,
-          floats: emitted.floats,
-          units: emitted.units,
-          cost: emitted.cost,
+    return records.flatMap((record) => {
+      const emitted = emitter.emit(emitter.bound?.(record, placeOf) ?? record, buffers);
+      const privatePlaces = placesOfPrivate(emitted, scratch, plan.pieceBytes);
+      return emitted.map(
+        (kernel): Launch => ({
+          kernel: kernels.add(record, kernel),
+          bindings: kernel.bindings.map((binding) => bindingOf(binding, privatePlaces)),
+          integers: kernel.integers,
+          floats: kernel.floats,
+          units: kernel.units,
+          cost: kernel.cost,
           label: labelOf(record),
         }),
-      ),
-    );
+      );
+    });
   });
 
   return {
@@ -77,13 +81,31 @@ export function assemble(parts: ProgramParts, emitter: Emitter): Program {
     key: parts.key,
     batch: parts.batch,
     ...memory,
-    segments: { ...memory.segments, scratch: privateBytes > 0 ? scratch + privateBytes : memory.segments.scratch },
+    segments: { ...memory.segments, scratch: scratchEnd },
     parameters: layout,
     kernels: kernels.texts,
     prepare: [],
     step,
     graphs: graphs.map(printGraph),
   };
+}
+
+/** Where the private scratch of one record's kernels stands, by its own offset: behind what is planned, each stretch within one piece. */
+function placesOfPrivate(kernels: readonly EmittedKernel[], start: number, piece: number): Map<number, number> {
+  const sizes = new Map<number, number>();
+  for (const binding of kernels.flatMap(({ bindings }) => bindings)) {
+    if (!("private" in binding)) continue;
+    const { offset, bytes } = binding.private;
+    sizes.set(offset, Math.max(sizes.get(offset) ?? 0, bytes));
+  }
+  const places = new Map<number, number>();
+  let shift = start;
+  for (const [offset, bytes] of [...sizes].sort(([a], [b]) => a - b)) {
+    const place = withinPiece(offset + shift, bytes, piece);
+    places.set(offset, place);
+    shift = place - offset;
+  }
+  return places;
 }
 
 /** Kernels by source: equal sources get one name and are compiled once. */

@@ -1,6 +1,7 @@
 /**
  * The driver: from a model's entry point to kernel records. The one place that says which passes run, and in which order.
  */
+import { type Diagnostic, WeftError } from "../dsl/diagnostics/diagnostic.js";
 import type { EntryPoint, Model, TrainingStage } from "./build/model.js";
 import { isBelow, parameterLayout, rangesOf } from "./build/parameter-layout.js";
 import type { Graph } from "./graph/graph.js";
@@ -13,6 +14,7 @@ import { deduplicate } from "./passes/deduplicate.js";
 import { differentiate, gradientName } from "./passes/differentiate.js";
 import { type FuseHomes, fuse } from "./passes/fuse.js";
 import { leafValues } from "./passes/leaves.js";
+import { oversizedBuffers, oversizedParameters } from "./passes/plan/oversized.js";
 import { plan } from "./passes/plan.js";
 import { removeStopGradient, simplify } from "./passes/simplify.js";
 import { weighInstances } from "./passes/weigh-instances.js";
@@ -54,14 +56,25 @@ export interface Lowered {
   readonly plan: MemoryPlan;
 }
 
-/** Compiles one entry point of a model for one purpose down to planned kernel records. */
+/**
+ * Compiles one entry point of a model for one purpose down to planned kernel records. Throws WeftError when a tensor is larger than the
+ * target can bind at once.
+ */
 export function lower(model: Model, entryName: string, options: CompileOptions): Lowered {
-  const entry = model.entryPoint(entryName, options.batch);
+  const { target, batch, purpose } = options;
+  const { bytesPerBinding } = target.limits;
+  const entry = model.entryPoint(entryName, batch);
+  throwAny(oversizedParameters(model.parameters, target));
   const layout = parameterLayout(model.parameters);
   const main = mainGraph(model, entry, layout, options);
-  const graphs = [main, ...optimizerGraphs(main, layout, options.purpose)];
-  const lists = graphs.map((graph) => fuse(graph, options.target, homesOf(graph, options.purpose)));
-  return { entry, options, layout, graphs, lists, plan: plan(lists, layout) };
+  const graphs = [main, ...optimizerGraphs(main, layout, purpose, bytesPerBinding)];
+  const lists = graphs.map((graph) => fuse(graph, target, homesOf(graph, purpose)));
+  throwAny(oversizedBuffers(lists, graphs, entry.span, target, batch));
+  return { entry, options, layout, graphs, lists, plan: plan(lists, layout, bytesPerBinding) };
+}
+
+function throwAny(diagnostics: readonly Diagnostic[]): void {
+  if (diagnostics.length > 0) throw new WeftError(diagnostics);
 }
 
 /** The road from one instance's trace to the optimised graph of a batch. */
@@ -109,7 +122,7 @@ function withGradients(model: Model, graph: Graph, layout: ParameterLayout, purp
 }
 
 /** Updates what the main graph has a gradient for; a tensor that the loss never reads stays as it is. */
-function optimizerGraphs(main: Graph, layout: ParameterLayout, purpose: Purpose): Graph[] {
+function optimizerGraphs(main: Graph, layout: ParameterLayout, purpose: Purpose, bytesPerBinding: number): Graph[] {
   if (purpose.kind !== "train") return [];
   const { stage } = purpose;
   const reached = new Set([...main.outputs, ...main.updates].flatMap(({ name }) => leafOfGradient(name) ?? []));
@@ -117,7 +130,7 @@ function optimizerGraphs(main: Graph, layout: ParameterLayout, purpose: Purpose)
     optimizer: stage.optimizer,
     ...(stage.clip === undefined ? {} : { clip: stage.clip }),
     ...(stage.ema === undefined ? {} : { ema: stage.ema }),
-    ranges: rangesOf(layout, reached),
+    ranges: rangesOf(layout, reached, bytesPerBinding),
     stateStride: layout.bytes / 4,
   });
   return [deduplicate(simplify(graph))];

@@ -33,14 +33,23 @@ export async function compile(path: string, options: CompileOptions = {}): Promi
   const { program, diagnostics, sources } = await check(path, host);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (!program || errors.length > 0) throw new SourcesError(diagnostics, sources);
-  try {
-    const model = buildModel(program, {
+  const model = withSources(sources, () =>
+    buildModel(program, {
       ...(options.model === undefined ? {} : { model: options.model }),
       ...(options.settings === undefined ? {} : { settings: options.settings }),
-    });
-    return { model, sources, warnings: diagnostics };
+    }),
+  );
+  return { model, sources, warnings: diagnostics };
+}
+
+/** Runs a step of the compiler; messages that it throws carry the texts they speak of. */
+export function withSources<T>(sources: ReadonlyMap<string, string>, step: () => T): T {
+  try {
+    return step();
   } catch (error) {
-    throw error instanceof WeftError ? new SourcesError(error.diagnostics, sources) : error;
+    throw error instanceof WeftError && !(error instanceof SourcesError)
+      ? new SourcesError(error.diagnostics, sources)
+      : error;
   }
 }
 

@@ -1,6 +1,12 @@
 import { bytesPerElement } from "../graph/dtype.js";
 import { elementCount } from "../graph/shape.js";
-import { type ParameterLayout, type ParameterPlace, segmentAlignment } from "../kernels/layout.js";
+import {
+  type ParameterLayout,
+  type ParameterPlace,
+  parameterChunks,
+  pieceBytes,
+  segmentAlignment,
+} from "../kernels/layout.js";
 import type { ParameterSpec } from "./model.js";
 
 const align = (bytes: number): number => Math.ceil(bytes / segmentAlignment) * segmentAlignment;
@@ -29,12 +35,18 @@ export interface Range {
 
 /**
  * The fewest stretches of the `parameters` segment that hold exactly the given places (and the padding between neighbours, which stays
- * zero).
+ * zero), where a device that binds `bytesPerBinding` at once cuts the segment in none of them. Throws an Error when a tensor is larger.
  */
-export function rangesOf(layout: ParameterLayout, chosen: ReadonlySet<string>): Range[] {
+export function rangesOf(
+  layout: ParameterLayout,
+  chosen: ReadonlySet<string>,
+  bytesPerBinding = Number.MAX_SAFE_INTEGER,
+): Range[] {
+  const cuts = new Set(parameterChunks(layout, pieceBytes(bytesPerBinding)));
   const ranges: { offset: number; elements: number }[] = [];
   let open = false;
   for (const place of layout.places) {
+    if (cuts.has(place.offset)) open = false;
     if (!chosen.has(place.path)) {
       open = false;
       continue;

@@ -35,9 +35,26 @@ export function parameterChunks(layout: ParameterLayout, bytes: number): readonl
   return starts;
 }
 
+/**
+ * The largest buffers into which a device that binds at most `bytesPerBinding` at once cuts the segments of one program (all but
+ * `parameters`, `gradients` and `optimizer`): at multiples of this many bytes, which no tensor may straddle.
+ */
+export const pieceBytes = (bytesPerBinding: number): number =>
+  Math.floor(bytesPerBinding / segmentAlignment) * segmentAlignment;
+
+/** The first offset from `offset` on where so many bytes lie in one piece. Throws an Error for more than a piece. */
+export function withinPiece(offset: number, bytes: number, piece: number): number {
+  if (bytes > piece) throw new Error(`${bytes} bytes do not fit into a piece of ${piece}`);
+  return Math.floor(offset / piece) === Math.floor((offset + bytes - 1) / piece) || bytes === 0
+    ? offset
+    : Math.ceil(offset / piece) * piece;
+}
+
 /** Where the planner put each buffer of a kernel list: byte offsets inside the segment that its home names. */
 export interface MemoryPlan {
   readonly offsets: readonly number[];
+  /** No tensor straddles a multiple of this many bytes, apart from what follows the parameter layout. */
+  readonly pieceBytes: number;
   /** Bytes of scratch needed at once, and the largest sum of live scratch buffers (a lower bound of it). */
   readonly scratchBytes: number;
   readonly lowerBound: number;

@@ -2,9 +2,9 @@ import type { OptimizerSpec } from "../build/model.js";
 import { GraphBuilder } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import type { ValueId } from "../graph/node.js";
-import { multiply, select } from "../primitives/operations.js";
+import { constant, lessEqual, multiply, select } from "../primitives/operations.js";
 import { movingAverage, step } from "./rules.js";
-import { clipFactor, gate, globalNorm, isFiniteNorm, isFirstStep } from "./scalars.js";
+import { clipFactor, globalNorm, isFiniteNorm, isFirstStep } from "./scalars.js";
 import { type OptimizerState, optimizerStates } from "./states.js";
 
 /** A stretch of the `parameters` segment, in f32 elements. */
@@ -45,14 +45,14 @@ export function optimizerGraph(options: OptimizerGraphOptions): Graph {
     builder,
     ranges.map((range) => read("gradients", range)),
   );
-  const finite = isFiniteNorm(builder, norm);
   const factor = clip === undefined ? undefined : clipFactor(builder, norm, clip);
+  const finite = factor === undefined ? isFiniteNorm(builder, norm) : lessEqual(builder, constant(builder, 0), factor);
   const learningRate = builder.add("scalar", [], { name: "learning_rate" });
 
   for (const range of ranges) {
-    const update = (kind: RangeKind, changed: ValueId, kept: ValueId): void =>
-      builder.update(rangeName(kind, range), gate(builder, finite, changed, kept));
     const parameters = read("parameters", range);
+    const update = (kind: RangeKind, changed: ValueId, kept: ValueId): void =>
+      builder.update(rangeName(kind, range), select(builder, finite, changed, kept));
     const gradients = read("gradients", range);
     const stepped = step(builder, optimizer, {
       parameters,

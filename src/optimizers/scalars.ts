@@ -4,6 +4,7 @@ import type { ValueId } from "../graph/node.js";
 import {
   add,
   cast,
+  concat,
   constant,
   divide,
   equal,
@@ -12,6 +13,7 @@ import {
   multiply,
   negate,
   reduceSum,
+  reshape,
   scale,
   select,
   sqrt,
@@ -21,13 +23,14 @@ import {
 
 const largestFloat32 = 3.4028234663852886e38;
 
-/** Euclidean norm of all gradients together. */
+/** Euclidean norm of all gradients together, at least one. */
 export function globalNorm(b: GraphBuilder, gradients: readonly ValueId[]): ValueId {
   const squares = gradients.map((gradient) => reduceSum(b, multiply(b, gradient, gradient), [0]));
-  return sqrt(
-    b,
-    squares.reduce((sum, square) => add(b, sum, square)),
-  );
+  const [only] = squares;
+  if (only !== undefined && squares.length === 1) return sqrt(b, only);
+  // One tensor, so that a kernel which needs the norm of hundreds of stretches does not read a buffer for each.
+  const parts = squares.map((square) => reshape(b, square, [1]));
+  return sqrt(b, reduceSum(b, concat(b, parts, 0), [0]));
 }
 
 /**
@@ -37,9 +40,12 @@ export function globalNorm(b: GraphBuilder, gradients: readonly ValueId[]): Valu
 export const isFiniteNorm = (b: GraphBuilder, value: ValueId): ValueId =>
   lessEqual(b, value, constant(b, largestFloat32));
 
-/** min(1, clip / norm), without dividing by a norm of zero. */
+/**
+ * min(1, clip / norm), without dividing by a norm of zero; negative where the norm is not finite. So one number says all that a kernel
+ * has to know of the norm.
+ */
 export const clipFactor = (b: GraphBuilder, norm: ValueId, clip: number): ValueId =>
-  divide(b, constant(b, clip), maximum(b, norm, constant(b, clip)));
+  select(b, isFiniteNorm(b, norm), divide(b, constant(b, clip), maximum(b, norm, constant(b, clip))), constant(b, -1));
 
 /** bool []: whether this is step 0. */
 export const isFirstStep = (b: GraphBuilder): ValueId =>
@@ -56,7 +62,3 @@ export function biasCorrection(b: GraphBuilder, beta: number): ValueId {
   const half = tanh(b, scale(b, time, Math.log(beta) / 2));
   return divide(b, scale(b, negate(b, half), 2), subtract(b, constant(b, 1), half));
 }
-
-/** `changed` where the gradients are finite, else `kept`. */
-export const gate = (b: GraphBuilder, finite: ValueId, changed: ValueId, kept: ValueId): ValueId =>
-  select(b, finite, changed, kept);

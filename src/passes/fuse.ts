@@ -37,8 +37,12 @@ export function fuse(graph: Graph, target: Target, homes: FuseHomes = {}): Kerne
   const made: { readonly cluster: Cluster; readonly record: KernelRecord }[] = [];
   for (let cluster = context.next(); cluster; cluster = context.next()) {
     const record = makeRecord(context, cluster);
-    if (record === "again") context.again(cluster);
-    else if (record !== "nothing") made.push({ cluster, record });
+    if (record === "again") {
+      context.again(cluster);
+    } else if (record !== "nothing") {
+      made.push({ cluster, record });
+      context.finished(record);
+    }
   }
   made.reverse();
   const { list: buffers } = placement.buffers;

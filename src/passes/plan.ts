@@ -1,7 +1,7 @@
 /** Gives every buffer of a kernel list its place: fixed homes by the parameter layout, scratch by liveness. */
 import { bytesPerElement } from "../graph/dtype.js";
 import { mapAccesses } from "../kernels/access.js";
-import { type MemoryPlan, type ParameterLayout, segmentAlignment } from "../kernels/layout.js";
+import { type MemoryPlan, type ParameterLayout, pieceBytes, segmentAlignment, withinPiece } from "../kernels/layout.js";
 import type { Access, Buffer, BufferHome, BufferId, KernelList } from "../kernels/record.js";
 import { tableKey } from "../kernels/table-key.js";
 import type { ScalarName } from "../primitives/names.js";
@@ -15,11 +15,17 @@ const bytesOf = (buffer: Buffer): number => buffer.elements * bytesPerElement[bu
 
 /**
  * Byte offsets of all buffers in their segments, 256-aligned where they are free. Inputs and outputs stand in the order in which the
- * lists name them. The lists run one after the other; the plan numbers the buffers of all of them in a row. Throws when a path is
- * not in the layout.
+ * lists name them. The lists run one after the other; the plan numbers the buffers of all of them in a row. What is placed here lies
+ * within one piece of a segment of a target that binds `bytesPerBinding` at once. Throws when a path is not in the layout, or a buffer
+ * larger than a piece.
  */
-export function plan(lists: readonly KernelList[], layout: ParameterLayout): MemoryPlan {
+export function plan(
+  lists: readonly KernelList[],
+  layout: ParameterLayout,
+  bytesPerBinding = Number.MAX_SAFE_INTEGER,
+): MemoryPlan {
   const list = joined(lists);
+  const piece = pieceBytes(bytesPerBinding);
   const places = new Map(layout.places.map((place) => [place.path, place.offset]));
   const ends = { inputs: 0, outputs: 0, constants: 0, prepared: 0 };
   const known = new Map<string, number>();
@@ -27,7 +33,7 @@ export function plan(lists: readonly KernelList[], layout: ParameterLayout): Mem
   const appended = (segment: keyof typeof ends, key: string, bytes: number): number => {
     const before = known.get(key);
     if (before !== undefined) return before;
-    const offset = ends[segment];
+    const offset = withinPiece(ends[segment], bytes, piece);
     ends[segment] = offset + align(bytes, segmentAlignment);
     known.set(key, offset);
     return offset;
@@ -56,8 +62,8 @@ export function plan(lists: readonly KernelList[], layout: ParameterLayout): Mem
     }
   };
   const offsets = list.buffers.map((buffer, id) => fixed(buffer.home, buffer, id));
-  const scratch = planScratch(list, offsets);
-  return { offsets, ...scratch, preparedBytes: ends.prepared, constantBytes: ends.constants };
+  const scratch = planScratch(list, offsets, piece);
+  return { offsets, pieceBytes: piece, ...scratch, preparedBytes: ends.prepared, constantBytes: ends.constants };
 }
 
 /** Several lists as one. */
@@ -75,7 +81,7 @@ function joined(lists: readonly KernelList[]): KernelList {
 }
 
 /** Packs scratch buffers into `offsets`. Buffers that follow each other in place are one stretch. */
-function planScratch(list: KernelList, offsets: number[]): { scratchBytes: number; lowerBound: number } {
+function planScratch(list: KernelList, offsets: number[], piece: number): { scratchBytes: number; lowerBound: number } {
   const lives = livesOf(list);
   const next = successors(list, lives);
   const followers = new Set(next.values());
@@ -93,6 +99,7 @@ function planScratch(list: KernelList, offsets: number[]): { scratchBytes: numbe
       last: lives.get(chain.at(-1)!)!.last,
     })),
     segmentAlignment,
+    piece,
   );
   chains.forEach((chain, place) => {
     for (const buffer of chain) offsets[buffer] = packing.offsets[place]!;

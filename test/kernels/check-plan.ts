@@ -7,7 +7,8 @@ import type { BufferId, KernelList } from "../../src/kernels/record.js";
 
 /**
  * Asserts that no two scratch buffers overlap while both hold numbers that are still read, that a kernel which writes one buffer over
- * another is elementwise and reads the old one only where it writes, and that everything lies inside the segment.
+ * another is elementwise and reads the old one only where it writes, that everything lies inside the segment, and that nothing but what
+ * follows the parameter layout straddles two pieces.
  */
 export function checkPlan(list: KernelList, plan: MemoryPlan): void {
   const span = (buffer: BufferId) => {
@@ -43,4 +44,11 @@ export function checkPlan(list: KernelList, plan: MemoryPlan): void {
     }
   }
   assert.ok(plan.lowerBound <= plan.scratchBytes);
+
+  list.buffers.forEach(({ home }, buffer) => {
+    if (home.segment === "parameters" || home.segment === "gradients" || home.segment === "range") return;
+    const { from, to } = span(buffer);
+    const [first, last] = [from, Math.max(from, to - 1)].map((byte) => Math.floor(byte / plan.pieceBytes));
+    assert.equal(first, last, `buffer ${buffer} (${home.segment}, bytes ${from} to ${to}) lies in one piece`);
+  });
 }

@@ -111,6 +111,7 @@ describe("the record evaluator", () => {
     );
     const offsets = (second: number) => ({
       offsets: [0, 0, second, 512],
+      pieceBytes: Number.MAX_SAFE_INTEGER,
       scratchBytes: 768,
       lowerBound: 0,
       preparedBytes: 0,

@@ -22,6 +22,21 @@ describe("memory plans", () => {
     }
   });
 
+  it("keep every tensor within one of the pieces that a target can bind, and its numbers", () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const { graph, environment } = randomGraph(seed, { nodes: 40, updates: true, maximumElements: 96 });
+      const layout = layoutFor(graph);
+      for (const bytesPerBinding of [512, 1000]) {
+        const list = assertSameResults(graph, environment(), {
+          plan: (lists) => plan([lists], layout, bytesPerBinding),
+        });
+        const planned = plan([list], layout, bytesPerBinding);
+        assert.equal(planned.pieceBytes, bytesPerBinding === 512 ? 512 : 768);
+        checkPlan(list, planned);
+      }
+    }
+  });
+
   it("reuse scratch: a chain of products needs two buffers at a time", () => {
     const builder = new GraphBuilder();
     const weight = builder.add("input", [], { name: "w", dtype: "f32", shape: [64, 64], perInstance: false });
@@ -83,24 +98,47 @@ describe("memory plans", () => {
     assert.throws(() => plan([list], noParameters), /has no b\.weight/);
   });
 
-  it("pack stretches of different sizes without overlap, close to the lower bound", () => {
+  const randomStretches = (count: number, largest: number) => {
     let state = 1;
     const random = (limit: number) => {
       state = (state * 48_271) % 2_147_483_647;
       return state % limit;
     };
-    const stretches = Array.from({ length: 400 }, () => {
+    return Array.from({ length: count }, () => {
       const first = random(300);
-      return { bytes: 256 * (1 + random(64)), first, last: first + random(12) };
+      return { bytes: 256 * (1 + random(largest)), first, last: first + random(12) };
     });
-    const packing = pack(stretches, 256);
+  };
+
+  const assertApart = (stretches: ReturnType<typeof randomStretches>, offsets: readonly number[]): void =>
     stretches.forEach((a, i) => {
       stretches.forEach((b, j) => {
         if (i >= j || a.first > b.last || b.first > a.last) return;
-        const [x, y] = [packing.offsets[i]!, packing.offsets[j]!];
+        const [x, y] = [offsets[i]!, offsets[j]!];
         assert.ok(x + a.bytes <= y || y + b.bytes <= x, `stretches ${i} and ${j}`);
       });
     });
+
+  it("pack stretches of different sizes without overlap, close to the lower bound", () => {
+    const stretches = randomStretches(400, 64);
+    const packing = pack(stretches, 256);
+    assertApart(stretches, packing.offsets);
     assert.ok(packing.bytes <= 1.15 * packing.lowerBound);
   });
+
+  // Few stretches are also packed by size, many only in order.
+  for (const count of [400, 3500]) {
+    it(`pack ${count} stretches without one that straddles two pieces`, () => {
+      const stretches = randomStretches(count, 64);
+      const piece = 256 * 100;
+      const packing = pack(stretches, 256, piece);
+      assertApart(stretches, packing.offsets);
+      stretches.forEach(({ bytes }, place) => {
+        const offset = packing.offsets[place]!;
+        assert.equal(Math.floor(offset / piece), Math.floor((offset + bytes - 1) / piece), `stretch ${place}`);
+        assert.ok(offset + bytes <= packing.bytes);
+      });
+      assert.ok(packing.bytes <= 1.5 * packing.lowerBound, `${packing.bytes} for ${packing.lowerBound}`);
+    });
+  }
 });

@@ -1,13 +1,19 @@
 import type { Message } from "../registry.js";
 import { buildMessages } from "./build.js";
 import { checkMessages } from "./check.js";
+import { compileMessages } from "./compile.js";
 import { syntaxMessages } from "./syntax.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: a message of any values
 type AnyMessage = Message<any>;
 
 /** Every message of the compiler, by code. */
-export const allMessages: ReadonlyMap<string, AnyMessage> = joined([syntaxMessages, checkMessages, buildMessages]);
+export const allMessages: ReadonlyMap<string, AnyMessage> = joined([
+  syntaxMessages,
+  checkMessages,
+  buildMessages,
+  compileMessages,
+]);
 
 function joined(groups: readonly Readonly<Record<string, AnyMessage>>[]): ReadonlyMap<string, AnyMessage> {
   const messages = new Map<string, AnyMessage>();

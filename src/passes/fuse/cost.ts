@@ -11,6 +11,8 @@ export const dearWeight = 8;
 export const sparedStoreWeight = 40;
 /** A value of a few numbers that is read by many points is worth a kernel of its own from here on. */
 export const repeatedWeight = 6;
+/** Recomputing less than this by many points, from what they load anyway, is no worse than loading one more tensor. */
+export const repeatedSpareWeight = 2;
 /** Largest expression of one kernel, in instructions; longer ones are cut by storing a value. */
 export const expressionLimit = 200;
 /** Longest row of a reduction of which single elements are stored too. */

@@ -6,7 +6,15 @@
 import type { Node, ValueId } from "../../graph/node.js";
 import type { Target } from "../../target.js";
 import type { Cluster, Clustering } from "./cluster.js";
-import { dearWeight, loadWeight, operationWeight, repeatedWeight, smallLoadWeight, sparedStoreWeight } from "./cost.js";
+import {
+  dearWeight,
+  loadWeight,
+  operationWeight,
+  repeatedSpareWeight,
+  repeatedWeight,
+  smallLoadWeight,
+  sparedStoreWeight,
+} from "./cost.js";
 import { elementsOf, type Facts } from "./facts.js";
 import type { Placement } from "./placement.js";
 
@@ -201,7 +209,7 @@ function recomputation(
 function dropSpare(deciding: Deciding, spare: readonly ValueId[]): void {
   const { clustering, stored, users } = deciding;
   for (const value of spare) {
-    if (deciding.forced(value) || deciding.repeated[value]) continue;
+    if (deciding.forced(value)) continue;
     const owner = clustering.owner(value)!;
     let beside = false;
     const cost = recomputation(deciding, value, owner, (input) => {
@@ -210,7 +218,11 @@ function dropSpare(deciding: Deciding, spare: readonly ValueId[]): void {
       beside ||= own;
       return "load";
     });
-    const limit = beside && users[value] !== several ? sparedStoreWeight : dearWeight;
+    const limit = deciding.repeated[value]
+      ? repeatedSpareWeight
+      : beside && users[value] !== several
+        ? sparedStoreWeight
+        : dearWeight;
     if (cost !== undefined && cost < limit) stored.delete(value);
   }
 }

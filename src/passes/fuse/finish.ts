@@ -2,7 +2,7 @@
  * The last step of fusion: results that replace what the graph also reads. A result whose old value nobody reads later is written in
  * place; others go to scratch and are copied when all is done.
  */
-import { mapAccesses, readsOf, writesOf } from "../../kernels/access.js";
+import { buffersOf, mapAccesses, readsOf, writesOf } from "../../kernels/access.js";
 import type {
   Access,
   Buffer,
@@ -12,6 +12,7 @@ import type {
   KernelList,
   KernelRecord,
 } from "../../kernels/record.js";
+import { isKept } from "./placement.js";
 import { sameList } from "./space.js";
 
 /** Settles updates and drops buffers that nobody uses. */
@@ -74,11 +75,27 @@ export function finishList(
   return compact(all, [...kernels, ...copies], renamed, refusals);
 }
 
-/** Homes that outlive a submission and can be read and written. */
-const isKept = (home: BufferHome): boolean =>
-  home.segment === "parameters" || home.segment === "gradients" || home.segment === "range";
-
 const sameHome = (a: BufferHome, b: BufferHome): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/**
+ * Buffers that a kernel will bind when what it replaces is written in place. `later` are the kernels that run after it; those before it
+ * do not matter.
+ */
+export function bindingCount(buffers: readonly Buffer[], kernel: KernelRecord, later: ReadonlySet<BufferId>): number {
+  const bound = [...buffersOf(kernel)];
+  const written = new Set(writesOf(kernel).map(({ buffer }) => buffer));
+  const replaced = [...written].filter((result) => {
+    if (!isKept(buffers[result]!.home)) return false;
+    const old = bound.filter((leaf) => !written.has(leaf) && overlap(buffers[leaf]!, buffers[result]!));
+    return (
+      old.length === 1 &&
+      sameHome(buffers[old[0]!]!.home, buffers[result]!.home) &&
+      inPlace(kernel, old[0]!, result) &&
+      !later.has(old[0]!)
+    );
+  });
+  return bound.length - replaced.length;
+}
 
 /** Whether two stored tensors may share memory. Where a path stands in its segment is not known here. */
 function overlap(a: Buffer, b: Buffer): boolean {

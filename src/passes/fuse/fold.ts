@@ -172,7 +172,7 @@ function fits(
 ): boolean {
   const size = node.inputs.reduce((sum, input) => sum + expressionSize(forming, input), 1);
   if (cluster.size + size > expressionLimit) return no(`the expression would exceed ${expressionLimit} instructions`);
-  if (!hasRoom(forming, cluster, loads, 1)) {
+  if (!hasRoom(forming, cluster, loads, node.outputs[0]!)) {
     return no(`the kernel would bind more than ${forming.target.limits.buffersPerKernel} buffers`);
   }
   if (!moveAfter(forming, cluster, latestOwner(forming, loads))) {

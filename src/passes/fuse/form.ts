@@ -25,6 +25,7 @@ import {
   own,
   ownerOf,
   refuse,
+  sizeTogether,
 } from "./forming.js";
 import type { CopyRequest, Placement } from "./placement.js";
 import { joinProducts, startProduct } from "./products.js";
@@ -43,6 +44,7 @@ export function formClusters(
     dimensions,
     target,
     stored: (value) => stored.has(value),
+    replacedBy: placement.replacedBy,
     clusters: [],
     owners: [],
     layouts: [],
@@ -88,11 +90,11 @@ function visit(forming: Forming, node: Node, placement: Placement): void {
       if (!joinProducts(forming, node) && !joinElementwise(forming, node)) evaluateInPlace(forming, node);
       return;
     case "reduction":
-      fitOperands(forming, node, 1);
+      fitOperands(forming, node);
       joinFold(forming, node);
       return;
     case "contraction":
-      fitOperands(forming, node, 1);
+      fitOperands(forming, node);
       startProduct(forming, node);
       return;
     case "attention":
@@ -218,7 +220,7 @@ function tryJoin(forming: Forming, node: Node, cluster: Cluster): string | undef
     return "it needs other points of the kernel's result too";
   const size = outside.reduce((sum, input) => sum + expressionSize(forming, input), 1);
   if (cluster.size + size > expressionLimit) return `the expression would exceed ${expressionLimit} instructions`;
-  if (!hasRoom(forming, cluster, loads, forming.stored(value) ? 1 : 0)) {
+  if (!hasRoom(forming, cluster, loads, forming.stored(value) ? value : undefined)) {
     return `the kernel would bind more than ${forming.target.limits.buffersPerKernel} buffers`;
   }
   const latest = latestOwner(forming, loads);
@@ -244,7 +246,7 @@ function noteReader(forming: Forming, cluster: Cluster, loads: readonly ValueId[
 /** No cluster: evaluated by whoever uses it, or stored by an elementwise kernel. */
 function evaluateInPlace(forming: Forming, node: Node): void {
   const value = node.outputs[0]!;
-  fitOperands(forming, node, 1);
+  fitOperands(forming, node);
   noteInline(forming, node, value);
   while (expressionSize(forming, value) > expressionLimit && storeOperand(forming, node, "size")) {
     noteInline(forming, node, value);
@@ -252,11 +254,15 @@ function evaluateInPlace(forming: Forming, node: Node): void {
   if (forming.stored(value)) startElementwise(forming, value);
 }
 
-/** Stores operands of a node until what it reads fits a kernel with `stores` results. */
-function fitOperands(forming: Forming, node: Node, stores: number): void {
-  const limit = forming.target.limits.buffersPerKernel - stores;
-  const loads = () => new Set(node.inputs.flatMap((input) => forming.loads[input]!)).size;
-  while (loads() > limit && storeOperand(forming, node, "loads"));
+/** Stores operands of a node until what it reads fits a kernel with one result, which may replace something that it reads. */
+function fitOperands(forming: Forming, node: Node): void {
+  const { buffersPerKernel } = forming.target.limits;
+  const fits = () => {
+    const loads = [...new Set(node.inputs.flatMap((input) => forming.loads[input]!))];
+    const written = loads.some((load) => forming.replacedBy.has(load)) ? 0 : 1;
+    return loads.length + written <= buffersPerKernel;
+  };
+  while (!fits() && storeOperand(forming, node, "loads"));
 }
 
 /** Stores the largest expression below the node. False where there is none. */
@@ -322,15 +328,16 @@ function tryShare(forming: Forming, value: ValueId, cluster: Cluster, size: numb
   if (!sameShape(root.shape, shapeOfValue(forming.facts, value))) return "the kernels run over different shapes";
   const loads = forming.loads[value]!;
   if (loads.some((load) => ownerOf(forming, load) === cluster)) return "it needs other points of the kernel's result";
-  if (cluster.size + size > expressionLimit) return `the expression would exceed ${expressionLimit} instructions`;
-  if (!hasRoom(forming, cluster, loads, 1)) {
+  const together = sizeTogether(forming, cluster, value, size);
+  if (together > expressionLimit) return `the expression would exceed ${expressionLimit} instructions`;
+  if (!hasRoom(forming, cluster, loads, value)) {
     return `the kernel would bind more than ${forming.target.limits.buffersPerKernel} buffers`;
   }
   if (!moveAfter(forming, cluster, latestOwner(forming, loads))) {
     return "an operand is computed later, and another kernel needs this one first";
   }
   own(forming, cluster, value, root.layout);
-  cluster.size += size;
+  cluster.size = together;
   consume(forming, cluster, loads);
   noteReader(forming, cluster, loads);
   return undefined;

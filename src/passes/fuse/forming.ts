@@ -2,8 +2,8 @@
 import type { Node, ValueId } from "../../graph/node.js";
 import type { Target } from "../../target.js";
 import type { Cluster, ClusterRefusal, Root } from "./cluster.js";
-import { expressionLimit, loadWeight, operationWeight, smallLoadWeight } from "./cost.js";
-import { elementsOf, type Facts, nodeName } from "./facts.js";
+import { expressionLimit, loadWeight, operationWeight, repeatedSpareWeight, smallLoadWeight } from "./cost.js";
+import { constantOf, elementsOf, type Facts, nodeName } from "./facts.js";
 import type { Dimensions, Layout } from "./space.js";
 
 export interface Forming {
@@ -12,6 +12,8 @@ export interface Forming {
   readonly target: Target;
   /** Values that will be stored, as far as known. */
   readonly stored: (value: ValueId) => boolean;
+  /** Leaves that a stored value replaces, and that value. */
+  readonly replacedBy: ReadonlyMap<ValueId, ValueId>;
   readonly clusters: Cluster[];
   readonly owners: (Cluster | undefined)[];
   readonly layouts: (Layout | undefined)[];
@@ -77,12 +79,24 @@ export function refuse(forming: Forming, cluster: Cluster, node: Node, reason: s
 export function own(forming: Forming, cluster: Cluster, value: ValueId, layout: Layout | undefined): void {
   forming.owners[value] = cluster;
   forming.layouts[value] = layout;
-  forming.loads[value] = [value];
+  forming.loads[value] = [numberBehind(forming, cluster, value) ?? value];
   forming.operations[value] = 0;
   forming.traffic[value] = loadWeight;
   forming.sizes[value] = 1;
   cluster.members.push(value);
   if (forming.stored(value)) cluster.stores++;
+}
+
+/** For a single number that is hardly more than another one of its cluster (a comparison, a sign): that one, which is loaded instead. */
+function numberBehind(forming: Forming, cluster: Cluster, value: ValueId): ValueId | undefined {
+  const { facts } = forming;
+  const node = facts.producers[value]!;
+  if (elementsOf(facts, value) !== 1 || facts.roles[value] !== "elementwise") return undefined;
+  if (operationWeight(node) >= repeatedSpareWeight) return undefined;
+  const operands = node.inputs.filter((input) => constantOf(facts, input) === undefined);
+  const [only] = operands;
+  if (only === undefined || operands.length > 1 || ownerOf(forming, only) !== cluster) return undefined;
+  return forming.loads[only]![0];
 }
 
 /** Notes that a cluster reads buffers: their clusters must stay before it. */
@@ -114,12 +128,17 @@ export function moveAfter(forming: Forming, cluster: Cluster, other: Cluster | u
   return true;
 }
 
-/** Whether a cluster may read more buffers (and store one more value). */
-export function hasRoom(forming: Forming, cluster: Cluster, values: Iterable<ValueId>, stores: number): boolean {
+/** Whether a cluster may read more buffers, and store one more value. */
+export function hasRoom(forming: Forming, cluster: Cluster, values: Iterable<ValueId>, stored?: ValueId): boolean {
   const loads = new Set(cluster.loads);
   for (const value of values) loads.add(value);
-  const written = Math.max(1, cluster.stores + cluster.copies.length + stores);
-  return loads.size + written <= forming.target.limits.buffersPerKernel;
+  const written = Math.max(1, cluster.stores + cluster.copies.length + (stored === undefined ? 0 : 1));
+  let inPlace = 0;
+  for (const load of loads) {
+    const successor = forming.replacedBy.get(load);
+    if (successor !== undefined && (successor === stored || ownerOf(forming, successor) === cluster)) inPlace++;
+  }
+  return loads.size + written - inPlace <= forming.target.limits.buffersPerKernel;
 }
 
 /** Records what evaluating a node in place costs, from what its operands cost. */
@@ -146,13 +165,25 @@ export function noteInline(forming: Forming, node: Node, value: ValueId): void {
 /** Number of nodes of a value's expression, shared ones counted once; stops counting beyond the limit. */
 export function expressionSize(forming: Forming, value: ValueId): number {
   if (forming.sizes[value]! <= expressionLimit) return forming.sizes[value]!;
+  return countNodes(forming, [value]);
+}
+
+/** Size of an elementwise cluster with one more expression, what they share counted once where the sum would be too much. */
+export function sizeTogether(forming: Forming, cluster: Cluster, value: ValueId, size: number): number {
+  const sum = cluster.size + size;
+  return sum <= expressionLimit ? sum : countNodes(forming, [...cluster.members, value]);
+}
+
+/** Nodes that values are computed from in place; stops counting beyond the limit. */
+function countNodes(forming: Forming, values: readonly ValueId[]): number {
+  const roots = new Set(values);
   const seen = new Set<ValueId>();
-  const pending = [value];
+  const pending = [...values];
   while (pending.length > 0 && seen.size <= expressionLimit) {
     const at = pending.pop()!;
     if (seen.has(at)) continue;
     seen.add(at);
-    if (at === value || !forming.owners[at]) pending.push(...forming.facts.producers[at]!.inputs);
+    if (roots.has(at) || !forming.owners[at]) pending.push(...forming.facts.producers[at]!.inputs);
   }
   return seen.size;
 }

@@ -4,9 +4,12 @@
  */
 import type { ValueId } from "../../graph/node.js";
 import { elementCount } from "../../graph/shape.js";
+import { readsOf } from "../../kernels/access.js";
+import type { BufferId, KernelRecord } from "../../kernels/record.js";
 import type { Target } from "../../target.js";
 import type { Cluster, Clustering } from "./cluster.js";
 import { elementsOf, type Facts, shapeOfValue, typeOf } from "./facts.js";
+import { bindingCount } from "./finish.js";
 import { compareOrder } from "./forming.js";
 import { type CopyRequest, leafHome, type Placement, stridesForProduct } from "./placement.js";
 import type { Dimension, Dimensions, Layout } from "./space.js";
@@ -25,6 +28,7 @@ export class LoweringContext {
   readonly #owners = new Map<ValueId, Cluster>();
   readonly #layouts = new Map<ValueId, Layout>();
   readonly #demanded = new Set<ValueId>();
+  readonly #readLater = new Set<BufferId>();
   /** Clusters still to be lowered, in order. */
   readonly #pending: Cluster[];
 
@@ -208,6 +212,16 @@ export class LoweringContext {
   evictCopy(cluster: Cluster): void {
     const { request } = cluster.copies.pop()!;
     this.#createCopy(request, request.value === undefined ? [] : [request.value], 0.25);
+  }
+
+  /** Notes what a finished kernel reads: kernels that are lowered from now on run before it. */
+  finished(record: KernelRecord): void {
+    for (const { buffer } of readsOf(record)) this.#readLater.add(buffer);
+  }
+
+  /** Buffers that a kernel which is lowered now will bind. */
+  bindingCount(record: KernelRecord): number {
+    return bindingCount(this.#placement.buffers.list, record, this.#readLater);
   }
 
   /** Puts a cluster back to be lowered (again), with those that it waits for. */

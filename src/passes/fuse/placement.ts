@@ -56,7 +56,13 @@ export interface Placement {
   readonly copies: ReadonlyMap<ValueId, readonly CopyRequest[]>;
   /** Copies that results need. */
   readonly finalCopies: readonly CopyRequest[];
+  /** Leaves that a result replaces, by themselves, and the value that is stored in their place: one buffer when it is written in place. */
+  readonly replacedBy: ReadonlyMap<ValueId, ValueId>;
 }
+
+/** Homes that outlive a submission and can be read and written. */
+export const isKept = (home: BufferHome): boolean =>
+  home.segment === "parameters" || home.segment === "gradients" || home.segment === "range";
 
 type LeafName = "input" | "parameter" | "range" | "scalar" | "table" | "instance_index";
 export type LeafNode = { [P in LeafName]: NodeOf<P> }[LeafName];
@@ -181,5 +187,27 @@ export function placeResults(facts: Facts, homes: FuseHomes): Placement {
     }
     copies.set(value, own);
   }
-  return { buffers, storage, copies, finalCopies };
+  return { buffers, storage, copies, finalCopies, replacedBy: replacements(facts, buffers, storage) };
+}
+
+/** The values that alone are stored in the home of a leaf, by leaf. */
+function replacements(facts: Facts, buffers: Buffers, storage: ReadonlyMap<ValueId, Storage>): Map<ValueId, ValueId> {
+  const writers = new Map<BufferId, ValueId[]>();
+  for (const [value, { buffer }] of storage) {
+    const list = writers.get(buffer);
+    if (list) list.push(value);
+    else writers.set(buffer, [value]);
+  }
+  const written = new Map<string, ValueId>();
+  for (const [buffer, values] of writers) {
+    const { home } = buffers.list[buffer]!;
+    if (isKept(home) && values.length === 1) written.set(JSON.stringify(home), values[0]!);
+  }
+  const replaced = new Map<ValueId, ValueId>();
+  for (const node of facts.nodes) {
+    if (node.primitive !== "parameter" && node.primitive !== "range") continue;
+    const writer = written.get(JSON.stringify(leafHome(node)));
+    if (writer !== undefined) replaced.set(node.outputs[0]!, writer);
+  }
+  return replaced;
 }

@@ -1,6 +1,5 @@
 /** Makes the record of a cluster: lowers its expressions, keeps within the target's limits, and joins loops. */
 import type { Node, ValueId } from "../../graph/node.js";
-import { buffersOf } from "../../kernels/access.js";
 import type {
   Access,
   ContractionKernel,
@@ -78,7 +77,7 @@ function tryMake(context: LoweringContext, cluster: Cluster): Made {
       : pointwise(context, cluster, root, stores);
   if (lowered === "again") return "again";
   const { record, expressions } = lowered;
-  if (buffersOf(record).size > context.target.limits.buffersPerKernel) {
+  if (context.bindingCount(record) > context.target.limits.buffersPerKernel) {
     const changed = relieve(context, cluster, stores, expressions);
     if (changed) return "again";
   }

@@ -1,4 +1,5 @@
 /** Packs stretches of memory that are needed for a time into one segment. */
+import { withinPiece } from "../../kernels/layout.js";
 
 export interface Stretch {
   readonly bytes: number;
@@ -18,14 +19,18 @@ export interface Packing {
 const bySizeLimit = 3000;
 
 /**
- * Offsets such that stretches needed at one step never overlap. Goes through the steps in order first; where that wastes memory and
+ * Offsets such that stretches needed at one step never overlap, and none straddles a multiple of `piece`. Goes through the steps in order first; where that wastes memory and
  * there are not too many stretches, also places them by size, and takes what is smaller.
  */
-export function pack(stretches: readonly Stretch[], alignment: number): Packing {
+export function pack(
+  stretches: readonly Stretch[],
+  alignment: number,
+  piece: number = Number.MAX_SAFE_INTEGER,
+): Packing {
   const lowerBound = largestSum(stretches, alignment);
-  const inOrder = packInOrder(stretches, alignment);
+  const inOrder = packInOrder(stretches, alignment, piece);
   if (inOrder.bytes === lowerBound || stretches.length > bySizeLimit) return { ...inOrder, lowerBound };
-  const bySize = packBySize(stretches, alignment);
+  const bySize = packBySize(stretches, alignment, piece);
   return { ...(bySize.bytes < inOrder.bytes ? bySize : inOrder), lowerBound };
 }
 
@@ -35,7 +40,7 @@ interface Placed {
 }
 
 /** Step by step: each stretch goes to the smallest hole that holds it, or to the end; holes that touch are joined. */
-function packInOrder(stretches: readonly Stretch[], alignment: number): Placed {
+function packInOrder(stretches: readonly Stretch[], alignment: number, piece: number): Placed {
   const offsets = new Array<number>(stretches.length).fill(0);
   const order = [...stretches.keys()].sort(
     (a, b) => stretches[a]!.first - stretches[b]!.first || stretches[b]!.bytes - stretches[a]!.bytes || a - b,
@@ -57,15 +62,22 @@ function packInOrder(stretches: readonly Stretch[], alignment: number): Placed {
     let best: { from: number; to: number } | undefined;
     for (const hole of holes) {
       const length = hole.to - hole.from;
-      if (length >= size && (!best || length < best.to - best.from)) best = hole;
+      const holds = withinPiece(hole.from, size, piece) + size <= hole.to;
+      if (holds && (!best || length < best.to - best.from)) best = hole;
     }
     if (best) {
-      offsets[place] = best.from;
-      best.from += size;
-      if (best.from === best.to) holes.splice(holes.indexOf(best), 1);
+      const offset = withinPiece(best.from, size, piece);
+      const left = [
+        { from: best.from, to: offset },
+        { from: offset + size, to: best.to },
+      ].filter(({ from, to }) => from < to);
+      holes.splice(holes.indexOf(best), 1, ...left);
+      offsets[place] = offset;
     } else {
-      offsets[place] = end;
-      end += size;
+      const offset = withinPiece(end, size, piece);
+      if (offset > end) holes.push({ from: end, to: offset });
+      offsets[place] = offset;
+      end = offset + size;
       bytes = Math.max(bytes, end);
     }
   }
@@ -99,7 +111,7 @@ function giveBack(holes: { from: number; to: number }[], from: number, to: numbe
  * Largest first, each in the smallest gap that the ones placed before leave it (as Pisarchyk and Lee, "Efficient memory management for
  * deep neural net inference", 2020, find to work best).
  */
-function packBySize(stretches: readonly Stretch[], alignment: number): Placed {
+function packBySize(stretches: readonly Stretch[], alignment: number, piece: number): Placed {
   const offsets = new Array<number>(stretches.length).fill(0);
   const placed: number[] = [];
   const order = [...stretches.keys()].sort(
@@ -111,7 +123,7 @@ function packBySize(stretches: readonly Stretch[], alignment: number): Placed {
     const taken = placed
       .filter((other) => stretches[other]!.first <= last && first <= stretches[other]!.last)
       .sort((a, b) => offsets[a]! - offsets[b]!);
-    offsets[place] = smallestGap(size, taken, stretches, offsets, alignment);
+    offsets[place] = smallestGap(size, taken, stretches, offsets, alignment, piece);
     bytes = Math.max(bytes, offsets[place]! + align(size, alignment));
     placed.push(place);
   }
@@ -126,17 +138,19 @@ function smallestGap(
   stretches: readonly Stretch[],
   offsets: readonly number[],
   alignment: number,
+  piece: number,
 ): number {
   let [best, smallest, end] = [-1, Number.POSITIVE_INFINITY, 0];
   for (const other of taken) {
     const gap = offsets[other]! - end;
-    if (gap >= bytes && gap < smallest) {
-      best = end;
+    const start = withinPiece(end, bytes, piece);
+    if (start + bytes <= offsets[other]! && gap < smallest) {
+      best = start;
       smallest = gap;
     }
     end = Math.max(end, align(offsets[other]! + stretches[other]!.bytes, alignment));
   }
-  return best >= 0 ? best : end;
+  return best >= 0 ? best : withinPiece(end, bytes, piece);
 }
 
 function largestSum(stretches: readonly Stretch[], alignment: number): number {
