@@ -57,6 +57,7 @@ const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {
   initializer: [
     "zeros()", "ones()", "constant(value)", "normal(std)", "uniform(bound)", "kaiming()", "xavier()", "orthogonal(gain = 1)",
     "generated_weight(initializer, fan_in)", "generated_bias(initializer)",
+    "distinct(below)",
   ],
   static: [
     "range(stop)", "range(start, stop, step = 1)", "zip(...lists)", "enumerate(list)", "len(list)", "sum(x)", "min(...x)",

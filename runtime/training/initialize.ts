@@ -1,6 +1,6 @@
 import type { Initializer, ParameterSpec } from "../../src/build/model.js";
 import { elementCount, type Shape } from "../../src/graph/shape.js";
-import { drawInto } from "../../src/primitives/philox.js";
+import { drawInto, philox } from "../../src/primitives/philox.js";
 import { roundTensor } from "../tensors/convert.js";
 import { allocate, type StoredDtype, type Tensor } from "../tensors/tensor.js";
 import { orthogonalize } from "./orthogonal.js";
@@ -60,6 +60,9 @@ function fill(into: Float64Array, shape: Shape, initializer: Initializer, stream
       scale(into, (number) => initializer.gain * number);
       return;
     }
+    case "distinct":
+      distinctInto(into, initializer.below, stream);
+      return;
     case "values":
       if (initializer.values.length !== into.length) {
         throw new RangeError(
@@ -87,6 +90,20 @@ function draw(distribution: "normal" | "uniform", into: Float64Array, stream: St
     0,
     into.length,
   );
+}
+
+/** Different ints below a limit: the beginning of a permutation of all of them (Fisher and Yates), of which only what moved is kept. */
+function distinctInto(into: Float64Array, below: number, stream: Stream): void {
+  const moved = new Map<number, number>();
+  const row = stream.next++;
+  let words: readonly number[] = [];
+  for (let place = 0; place < into.length; place++) {
+    if (place % 4 === 0) words = philox([place / 4, row, initialStep, 0], [stream.seed, stream.key]);
+    // The word as a fraction of 2^32; the bias is below `below` / 2^32.
+    const chosen = place + Math.floor((words[place % 4]! / 2 ** 32) * (below - place));
+    into[place] = moved.get(chosen) ?? chosen;
+    moved.set(chosen, moved.get(place) ?? place);
+  }
 }
 
 function scale(into: Float64Array, change: (number: number) => number): void {

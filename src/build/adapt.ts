@@ -5,6 +5,7 @@ import { formatShape, sameShape } from "../graph/shape.js";
 import { type Context, fail, within } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
+import { sameInitializer } from "./initializers.js";
 import { Members } from "./instantiate.js";
 import { Scope } from "./scope.js";
 import { type FoundSite, findSites } from "./sites.js";
@@ -160,6 +161,9 @@ function sharedWeight(
   if (!sameShape(known.shape, definition.shape)) {
     const shapes = { name: definition.name, first: formatShape(known.shape), second: formatShape(definition.shape) };
     fail(context, messages.sharedDisagrees, definition.declaration.span, shapes);
+  }
+  if (!sameInitializer(known.initializer, definition.initializer)) {
+    fail(context, messages.sharedStartsDisagree, definition.declaration.span, { name: definition.name });
   }
   return known;
 }

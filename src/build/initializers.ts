@@ -24,6 +24,7 @@ export function resolveInitializer(
     case "initializer": {
       const initializer = settle(value.initializer, shape);
       if (initializer.kind === "constant") requireStored(context, initializer.value, dtype, span);
+      if (initializer.kind === "distinct") requireDistinct(context, initializer.below, shape, dtype, span);
       return initializer;
     }
     case "int":
@@ -51,6 +52,15 @@ function requireStored(context: Context, value: number, dtype: Dtype, span: Span
   requireHolds(context, value, dtype, span);
   if (isFloat(dtype) || (dtype === "bool" ? value === 0 || value === 1 : Number.isInteger(value))) return;
   fail(context, messages.badInitializer, span, { found: `${value} in a tensor of ${dtypeName(dtype)}s` });
+}
+
+/** Distinct ints are for tensors of ints, and there must be enough of them. */
+function requireDistinct(context: Context, below: number, shape: Shape, dtype: Dtype, span: Span): void {
+  const refuse = (found: string) => fail(context, messages.badInitializer, span, { found });
+  if (dtype !== "i32") refuse(`distinct ints in a tensor of ${dtypeName(dtype)}s`);
+  requireHolds(context, below, dtype, span);
+  const count = elementCount(shape);
+  if (count > below) refuse(`${count} distinct ints, since only ${below} are below ${below}`);
 }
 
 function settle(initializer: InitializerValue["initializer"], shape: Shape): Initializer {

@@ -18,6 +18,8 @@ export type Initializer =
   | { readonly kind: "uniform"; readonly bound: number }
   /** An orthogonal matrix (rows or columns, whichever are fewer, are orthonormal) times gain. */
   | { readonly kind: "orthogonal"; readonly gain: number }
+  /** Ints in [0, below) in an order without pattern, no two of them equal. */
+  | { readonly kind: "distinct"; readonly below: number }
   /** Literal numbers, row-major. */
   | { readonly kind: "values"; readonly values: readonly number[] }
   /** Parts along a leading layout: `memory.initial()`. Each part is a box of the tensor; what no part covers is zero. */

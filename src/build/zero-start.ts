@@ -6,7 +6,7 @@
 import type { Diagnostic } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import { diagnose } from "../../dsl/diagnostics/registry.js";
-import type { FunctionDeclaration, TensorType } from "../../dsl/syntax/tree.js";
+import type { TensorType } from "../../dsl/syntax/tree.js";
 import type { Dtype } from "../graph/dtype.js";
 import type { Graph } from "../graph/graph.js";
 import { elementCount, type Shape } from "../graph/shape.js";
@@ -119,7 +119,7 @@ function examine(
   const trace = new Trace();
   context.trace = trace;
   try {
-    const given = argumentsOf(context, trace, site, site.instance.methods.get(method)!);
+    const given = argumentsOf(context, trace, site, method);
     const base = flatten(callMethod(context, moduleValue(site.instance), method, given, site.application.span));
     const operator = startingOperator(trace, adaptation, site);
     const override: Override = { replacements: [{ site, operator }], weights: new Map() };
@@ -175,18 +175,16 @@ function startValue(initializer: Initializer): number | undefined {
   return initializer.kind === "constant" ? initializer.value : undefined;
 }
 
-/** Inputs for the arguments that have no default; free axes are small and all different. */
-function argumentsOf(
-  context: Context,
-  trace: Trace,
-  site: AdaptedSite,
-  declaration: FunctionDeclaration,
-): GivenArgument[] {
-  const scope = moduleScope(context, moduleValue(site.instance));
+/** Inputs for the arguments that have no default, of the types that the interface declares, or else its module; free axes are small and all different. */
+function argumentsOf(context: Context, trace: Trace, site: AdaptedSite, method: string): GivenArgument[] {
+  const baseScope = moduleScope(context, moduleValue(site.instance));
+  const replacement = site.methods.get(method)!;
   const sizes = new Map<string, number>();
-  return declaration.parameters.flatMap((parameter): GivenArgument[] => {
-    if (parameter.default || !parameter.type) return [];
-    const type = resolveType(parameter.type, scope);
+  return site.instance.methods.get(method)!.parameters.flatMap((parameter, place): GivenArgument[] => {
+    const own = replacement.parameters[place]?.type;
+    const [written, scope] = own ? [own, site.scope] : [parameter.type, baseScope];
+    if (parameter.default || !written) return [];
+    const type = resolveType(written, scope);
     if (type.kind !== "tensor") return [];
     const shape = sizesFor(type.type, scope, sizes);
     const dtype: Dtype = dtypeOf(type.type);

@@ -56,6 +56,19 @@ describe("initial values", () => {
     assert.deepEqual(recorded, ["cf061be71bcea591", "e2b17abe37ff18ec", "29d0c23651b635fe"]);
   });
 
+  it("draws ints of which no two are equal, from all that are allowed", () => {
+    const draw = (count: number, below: number, path?: string) => values({ kind: "distinct", below }, [count], 1, path);
+    const few = draw(1000, 16_000_000);
+    assert.equal(new Set(few).size, 1000);
+    assert.ok(few.every((number) => Number.isInteger(number) && number >= 0 && number < 16_000_000));
+    assert.ok(Math.abs(mean(few) / 16e6 - 0.5) < 0.05);
+    assert.deepEqual(
+      [...draw(50, 50)].sort((a, b) => a - b),
+      Array.from({ length: 50 }, (_, number) => number),
+    );
+    assert.notDeepEqual(draw(50, 50), draw(50, 50, "other"));
+  });
+
   it("makes rows or columns orthonormal, whichever are fewer, times the gain", () => {
     for (const shape of [
       [5, 12],

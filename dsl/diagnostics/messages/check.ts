@@ -234,7 +234,7 @@ interface Shift() on Net {
     code: "W224",
     text: ({ found }) => `a weight starts from an initializer, but this is ${found}`,
     help: () =>
-      "Initializers are `zeros()`, `ones()`, `constant(c)`, `normal(std: s)`, `uniform(bound: b)`, `kaiming()`, `xavier()` and `orthogonal()`; or write a number, or a list of numbers.",
+      "Initializers are `zeros()`, `ones()`, `constant(c)`, `normal(std: s)`, `uniform(bound: b)`, `kaiming()`, `xavier()`, `orthogonal()` and `distinct(below: n)`; or write a number, or a list of numbers.",
     example:
       'module Scale(dim: int) {\n  param weight: [dim] = "ones"\n  forward(x: [dim]) -> [dim] { x * weight }\n}\n',
   }),

@@ -177,5 +177,5 @@ export const creationBuiltins: Readonly<Record<string, Builtin>> = {
     parameters: ["gain?"],
     run: (given) => initializer({ kind: "orthogonal", gain: given.number("gain", 1) }),
   },
-  grad: unsupported("grad()", ["value", "of"]),
+  distinct: { parameters: ["below"], run: (given) => initializer({ kind: "distinct", below: given.size("below") }) },
 };

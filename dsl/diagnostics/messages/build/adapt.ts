@@ -101,6 +101,17 @@ export const adaptMessages = {
       body: "x",
     }),
   }),
+  sharedStartsDisagree: defineMessage<{ name: string }>({
+    code: "W373",
+    text: ({ name }) => `${name} is shared by all sites, but it starts differently at some of them`,
+    help: () => "Apply the interface several times, each to sites of one size.",
+    example: adapted({
+      interface:
+        "interface Add(rank: int) on Unit {\n  slot A: [rank, 4] = zeros()\n  shared frozen P: [2] = normal(1.0 / base.dim)\n  forward(x) { base(x) + sum(A) * sum(P) }\n}\n",
+      fields: "layers = [Unit(4), Unit(8)]",
+      body: "x",
+    }),
+  }),
   slotsDisagree: defineMessage<{ slot: string; first: string; second: string }>({
     code: "W360",
     text: ({ slot, first, second }) => `the copies of ${slot} differ: ${first}, ${second}`,
