@@ -4,8 +4,9 @@ import { buffersOf, mapAccesses } from "../../src/kernels/access.js";
 import type { Access, Buffer, KernelRecord } from "../../src/kernels/record.js";
 import { openPoisoned } from "../cpu/open-device.js";
 import { describeOnDevices, type Language, targetOf } from "./devices.js";
-import { assertClose, listOf, programOf, runOnDevice, runReference } from "./kernel-runs.js";
-import { type RandomCase, randomElementwise, randomReduction } from "./random-records.js";
+import { assertClose, type KernelCase, listOf, programOf, runOnDevice, runReference, together } from "./kernel-runs.js";
+import { randomGroupedProduct, randomSort } from "./random-indexed.js";
+import { randomElementwise, randomReduction } from "./random-records.js";
 
 /** Records of a kind to compare; the software adapter takes long to compile. */
 const counts: Readonly<Record<Language, number>> =
@@ -51,6 +52,8 @@ async function check(device: Device, make: (seed: number) => RandomCase, count: 
     if (home.segment !== "outputs") continue;
     const numbers = expected[home.name]!;
     const actual = results[home.name]!;
+  it("sort as the evaluator does", () => check(device(), randomSort, count));
+  it("compute products by group as the evaluator does", () => check(device(), randomGroupedProduct, count));
     const number = Number(home.name.split("/")[0]);
     const what = () => {
       const kernel = list.kernels[number]!;
@@ -70,6 +73,7 @@ async function check(device: Device, make: (seed: number) => RandomCase, count: 
 describeOnDevices("random records", (device, language) => {
   const count = counts[language];
   it("compute elementwise records as the evaluator does", () => check(device(), randomElementwise, count));
+    ["products by group", randomGroupedProduct],
   it("compute reductions as the evaluator does", () => check(device(), randomReduction, count));
 });
 

@@ -18,12 +18,7 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-export interface RandomCase {
-  readonly list: KernelList;
-  readonly contents: Contents;
-}
-
-class CaseBuilder {
+export class CaseBuilder {
   readonly random: () => number;
   readonly buffers: Buffer[] = [];
   readonly contents: Record<string, number[]> = {};
