@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { elementCount } from "../../src/graph/shape.js";
 import { build, run } from "../build/support.js";
+import { convolve } from "./interfaces/dense.js";
 
 const wave = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, place) => Math.sin(1 + seed * 2.3 + place * 1.7));
@@ -8,7 +9,7 @@ const wave = (count: number, seed: number): number[] =>
 /** Builds a model with one layer and runs it with arbitrary stored tensors; both are given back. */
 async function apply(layer: string, signature: string, body: string, inputs: Record<string, number[]>) {
   const model =
-    await build(`import { Attention, Embedding, LayerNorm, Linear, MLP, Modulation, PatchEmbedding, RMSNorm, Rotary, SwiGLU, TimestepEmbedding, from_patches, modulate, rotate, rotary_angles } from "std/layers"
+    await build(`import { Attention, Conv2d, Embedding, LayerNorm, Linear, MLP, Modulation, PatchEmbedding, RMSNorm, Rotary, SwiGLU, TimestepEmbedding, conv2d, depthwise_conv2d, from_patches, modulate, rotate, rotary_angles } from "std/layers"
 import { flow_matching, flow_point, mse } from "std/losses"
 model M() {
   layer = ${layer}
@@ -222,6 +223,65 @@ model M() {
     assert.ok(model.parameters.every(({ initializer }) => initializer.kind === "zeros"));
     const zeros = { "change.proj.weight": new Array(18).fill(0), "change.proj.bias": new Array(6).fill(0) };
     assert.deepEqual(run(model, "f", { x: wave(6, 1), c: [1, 2, 3] }, zeros).output, wave(6, 1));
+  });
+
+  for (const { kernel, stride, padding } of [
+    { kernel: 3, stride: 1, padding: 1 },
+    { kernel: 3, stride: 2, padding: 0 },
+    { kernel: 2, stride: 3, padding: 1 },
+    { kernel: 1, stride: 1, padding: 0 },
+  ]) {
+    it(`Conv2d sums over windows of ${kernel}, ${stride} apart, with ${padding} zeros around`, async () => {
+      const picture = [2, 5, 6] as const;
+      const x = wave(60, 9);
+      const size = (extent: number) => Math.floor((extent + 2 * padding - kernel) / stride) + 1;
+      const shape = `[3, ${size(5)}, ${size(6)}]`;
+      const layer = `Conv2d(2, 3, ${kernel}, stride: ${stride}, padding: ${padding})`;
+      const { output, stored } = await apply(layer, `(x: [2, 5, 6]) -> ${shape}`, "layer(x)", { x });
+      const weight = stored["layer.weight"]!;
+      const area = size(5) * size(6);
+      const sums = convolve(x, picture, (o, c, i, j) => weight[((o * 2 + c) * kernel + i) * kernel + j]!, {
+        outputs: 3,
+        kernel,
+        stride,
+        padding,
+      });
+      assertNear(
+        output,
+        sums.map((sum, place) => sum + stored["layer.bias"]![Math.floor(place / area)]!),
+      );
+    });
+  }
+
+  it("convolutions take kernels of any shape and pictures with leading axes", async () => {
+    const [x, weight] = [wave(48, 9), wave(24, 3)];
+    const signature = "(x: [2, 2, 3, 4], w: [2, 2, 2, 3]) -> [2, 2, 2, 2]";
+    const { output } = await apply("RMSNorm(1)", signature, "conv2d(x, w)", { x, w: weight });
+    const single = await apply("RMSNorm(1)", "(x: [2, 3, 4], w: [2, 2, 2, 3]) -> [2, 2, 2]", "conv2d(x, w)", {
+      x: x.slice(24),
+      w: weight,
+    });
+    assertNear(output.slice(8), single.output);
+    const channelwise = await apply(
+      "RMSNorm(1)",
+      "(x: [2, 3, 4], w: [2, 3, 3]) -> [2, 3, 4]",
+      "depthwise_conv2d(x, w, padding: 1)",
+      { x: x.slice(24), w: weight.slice(0, 18) },
+    );
+    const expected = [0, 1].flatMap((channel) =>
+      convolve(
+        x.slice(24 + channel * 12, 36 + channel * 12),
+        [1, 3, 4],
+        (_o, _c, i, j) => weight[channel * 9 + i * 3 + j]!,
+        { outputs: 1, kernel: 3, padding: 1 },
+      ),
+    );
+    assertNear(channelwise.output, expected);
+  });
+
+  it("a convolution says when its window is larger than the picture", async () => {
+    const layer = apply("Conv2d(2, 3, 4)", "(x: [2, 3, 6]) -> [3, 0, 3]", "layer(x)", { x: wave(36, 1) });
+    await assert.rejects(layer, /the window is larger than the picture/);
   });
 
   it("Embedding looks up rows for indices of any shape", async () => {
