@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { Program } from "../../codegen/program.js";
 import type { Device, TensorData } from "../../runtime/device.js";
 import { bytesPerElement, type Dtype } from "../../src/graph/dtype.js";
+import { mapAccesses } from "../../src/kernels/access.js";
 import type { MemoryPlan } from "../../src/kernels/layout.js";
-import type { Buffer, BufferHome, KernelList, KernelRecord } from "../../src/kernels/record.js";
+import type { Access, Buffer, BufferHome, KernelList, KernelRecord } from "../../src/kernels/record.js";
 import { evaluateKernels } from "../kernels/evaluate.js";
 import { contentsOf, separateMemory } from "../kernels/memory.js";
 import { programFor } from "./devices.js";
@@ -54,6 +55,31 @@ export const programOf = (device: Device, list: KernelList): Program =>
   programFor(device, { lists: [list], plan: planOf(list), layout: { places: [], bytes: 0 }, graphs: [] });
 
 export type Contents = Readonly<Record<string, readonly number[]>>;
+
+/** A list, and what its inputs and scalars hold. */
+export interface KernelCase {
+  readonly list: KernelList;
+  readonly contents: Contents;
+}
+
+/** All cases as one list, so that they are compiled together; the buffers of case n are named `n/...`. */
+export function together(cases: readonly KernelCase[]): KernelCase {
+  const contents: Record<string, readonly number[]> = {};
+  const buffers: Buffer[] = [];
+  const kernels: KernelRecord[] = [];
+  for (const [number, one] of cases.entries()) {
+    const first = buffers.length;
+    for (const [name, values] of Object.entries(one.contents)) contents[`${number}/${name}`] = values;
+    for (const buffer of one.list.buffers) {
+      const { home } = buffer;
+      if (home.segment !== "inputs" && home.segment !== "outputs") throw new Error("an unexpected home");
+      buffers.push({ ...buffer, home: { ...home, name: `${number}/${home.name}` } });
+    }
+    const moved = (access: Access): Access => ({ ...access, buffer: access.buffer + first });
+    kernels.push(...one.list.kernels.map((kernel) => mapAccesses(kernel, moved, moved)));
+  }
+  return { list: listOf(buffers, kernels), contents };
+}
 
 function hostArray(dtype: Dtype, values: readonly number[]): TensorData {
   switch (dtype) {

@@ -1,9 +1,9 @@
 /** Random elementwise and reduction records with contents, for comparing code generators with the evaluator. */
 import type { Dtype } from "../../src/graph/dtype.js";
 import { contiguousStrides, elementCount } from "../../src/graph/shape.js";
-import type { Access, Buffer, KernelList, Store } from "../../src/kernels/record.js";
+import type { Access, Buffer, Store } from "../../src/kernels/record.js";
 import type { Reduction, ScalarInstruction } from "../../src/kernels/scalar.js";
-import { type Contents, listOf } from "./kernel-runs.js";
+import { type KernelCase, listOf } from "./kernel-runs.js";
 
 /** A small generator of pseudo-random numbers in [0, 1): 32-bit xorshift. */
 export function randomNumbers(seed: number): () => number {
@@ -261,7 +261,7 @@ export class CaseBuilder {
   }
 }
 
-export function randomElementwise(seed: number): RandomCase {
+export function randomElementwise(seed: number): KernelCase {
   const builder = new CaseBuilder(seed);
   const extents = builder.extents(builder.integer(0, 4), 9);
   if (extents.length > 0 && builder.chance(0.4))
@@ -286,7 +286,7 @@ export function randomElementwise(seed: number): RandomCase {
   return { list: listOf(builder.buffers, [record]), contents: builder.contents };
 }
 
-export function randomReduction(seed: number): RandomCase {
+export function randomReduction(seed: number): KernelCase {
   const builder = new CaseBuilder(seed);
   const rowExtents = builder.extents(builder.integer(0, 3), 7);
   const reducedExtents = builder.extents(builder.integer(1, 3), 9);
