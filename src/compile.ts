@@ -4,6 +4,7 @@
 import { type Diagnostic, WeftError } from "../dsl/diagnostics/diagnostic.js";
 import type { EntryPoint, Model, TrainingStage } from "./build/model.js";
 import { isBelow, parameterLayout, rangesOf } from "./build/parameter-layout.js";
+import { secondOrderErrors } from "./build/second-order.js";
 import type { Graph } from "./graph/graph.js";
 import type { MemoryPlan, ParameterLayout } from "./kernels/layout.js";
 import type { BufferHome, KernelList } from "./kernels/record.js";
@@ -58,19 +59,34 @@ export interface Lowered {
 
 /**
  * Compiles one entry point of a model for one purpose down to planned kernel records. Throws WeftError when a tensor is larger than the
- * target can bind at once.
+ * target can bind at once, and where training needs gradients of second order.
  */
 export function lower(model: Model, entryName: string, options: CompileOptions): Lowered {
   const { target, batch, purpose } = options;
   const { bytesPerBinding } = target.limits;
   const entry = model.entryPoint(entryName, batch);
   throwAny(oversizedParameters(model.parameters, target));
+  throwAny(gradientErrors(model, entry, purpose));
   const layout = parameterLayout(model.parameters);
   const main = mainGraph(model, entry, layout, options);
   const graphs = [main, ...optimizerGraphs(main, layout, purpose, bytesPerBinding)];
   const lists = graphs.map((graph) => fuse(graph, target, homesOf(graph, purpose)));
   throwAny(oversizedBuffers(lists, graphs, entry.span, target, batch));
   return { entry, options, layout, graphs, lists, plan: plan(lists, layout, bytesPerBinding) };
+}
+
+/** Gradients that a purpose asks for, but that would be of second order. */
+function gradientErrors(model: Model, entry: EntryPoint, purpose: Purpose): Diagnostic[] {
+  switch (purpose.kind) {
+    case "forward":
+    case "evaluate":
+      return [];
+    case "gradients":
+      return secondOrderErrors(entry, purpose.withRespectTo);
+    case "train":
+    case "accumulate":
+      return secondOrderErrors(entry, updatedPaths(model, purpose.stage), purpose.stage);
+  }
 }
 
 function throwAny(diagnostics: readonly Diagnostic[]): void {

@@ -23,6 +23,7 @@ import {
 import { isBelow } from "./parameter-layout.js";
 import { byPath } from "./paths.js";
 import { Scope } from "./scope.js";
+import { secondOrderErrors } from "./second-order.js";
 import { evaluations, trainingStages } from "./training-plan.js";
 import { formatTensor, type Instance, moduleValue, type Value } from "./values.js";
 
@@ -118,22 +119,19 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
   };
 }
 
-const trained = ({ parameters }: Model, path: string): boolean =>
-  parameters.some((parameter) => parameter.path === path && parameter.storage === "param");
-
 /** Traces every entry point and returns what is wrong with them; empty when all is well. */
 export function checkEntryPoints(model: Model): readonly Diagnostic[] {
   const reports = new Reports();
   for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
   for (const { on, batch } of model.evaluations) reports.collect(() => model.entryPoint(on, batch));
   for (const { name: stage, on: name, span, update, batch } of model.stages) {
+    const trained = model.parameters.filter(({ path, storage }) => storage === "param" && isBelow(path, update));
     const entry = reports.collect(() => model.entryPoint(name, batch));
     if (!entry) continue;
     const { outputs, graph } = entry;
-    const reached = graph.nodes.some(
-      (node) =>
-        node.primitive === "parameter" && trained(model, node.attributes.path) && isBelow(node.attributes.path, update),
-    );
+    const paths = new Set(trained.map(({ path }) => path));
+    const reached = graph.nodes.some((node) => node.primitive === "parameter" && paths.has(node.attributes.path));
+    for (const error of secondOrderErrors(entry, [...paths], { name: stage, span })) reports.add(error);
     if (!reached) reports.add(diagnose(messages.updateNotReached, span, { name, stage, update }));
     if (outputs.length === 1 && outputs[0]!.shape.length === 0) continue;
     const found = outputs.length === 1 ? formatTensor(outputs[0]!) : `a tuple of ${outputs.length}`;

@@ -9,6 +9,7 @@ import { type Context, fail } from "./context.js";
 import { sourceText } from "./files.js";
 import type { EntryPoint, InputSpec, OutputSpec } from "./model.js";
 import type { Scope } from "./scope.js";
+import { leavesBehindDerivatives } from "./second-order.js";
 import type { GivenArgument } from "./signature.js";
 import { slotKey, Trace, tensorAt, tokensKey } from "./trace.js";
 import { dtypeOf, maskShape, resolveType, shapeOfType } from "./types.js";
@@ -39,8 +40,17 @@ export function traceEntryPoint(
     const value = callMethod(context, model, name, given, declaration.name.span);
     const outputs = outputsOf(context, trace, declaration, value);
     for (const operator of trace.applied.values()) requireConsumed(context, trace, operator);
-    const graph = withoutDeadNodes(trace.builder.finish());
-    return { name, inputs, outputs, graph, ...(trace.seesInstances ? { instances } : {}), span: declaration.span };
+    const traced = trace.builder.finish();
+    const values = traced.outputs.map((output) => output.value);
+    return {
+      name,
+      inputs,
+      outputs,
+      graph: withoutDeadNodes(traced),
+      ...(trace.seesInstances ? { instances } : {}),
+      behindDerivatives: leavesBehindDerivatives(traced, values, trace.derivatives),
+      span: declaration.span,
+    };
   } finally {
     context.trace = outer;
   }

@@ -112,6 +112,8 @@ export interface EntryPoint {
   readonly graph: Graph;
   /** The size of the batch that the graph was traced for, where it looks at its batch: it holds for no other. */
   readonly instances?: number;
+  /** Stored tensors by path and inputs by name that the outputs have no gradient by, since it would pass through a `grad`: where that stands. */
+  readonly behindDerivatives: ReadonlyMap<string, Span>;
   readonly span: Span;
 }
 

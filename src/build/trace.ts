@@ -18,6 +18,8 @@ export class Trace {
   readonly consumed = new Map<string, Set<string>>();
   /** Slot tensors already cut out of tokens. */
   readonly slots = new Map<string, ValueId>();
+  /** What `grad` gave, and where it was asked. */
+  readonly derivatives = new Map<ValueId, Span>();
   /** Whether something was asked that only a batch of `instances` answers so. */
   seesInstances = false;
   readonly #ordinals = new Map<string, number>();

@@ -85,6 +85,7 @@ export function linearModel(changes: Partial<Model> = {}): Model {
     inputs: [input("x", "f32", [features]), input("y", "f32", [])],
     outputs: [{ name: "output", dtype: "f32", shape: [] }],
     graph: undefined as never,
+    behindDerivatives: new Map(),
     span,
   });
   return {

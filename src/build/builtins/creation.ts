@@ -140,11 +140,6 @@ const constant: Builtin = {
   },
 };
 
-const unsupported = (what: string, parameters: readonly string[]): Builtin => ({
-  parameters,
-  run: (given) => fail(given.context, messages.notSupported, given.span, { what }),
-});
-
 export const creationBuiltins: Readonly<Record<string, Builtin>> = {
   zeros: filled(0),
   ones: filled(1),

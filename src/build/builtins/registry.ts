@@ -5,6 +5,7 @@ import type { GivenArgument } from "../signature.js";
 import { float, none, type Value } from "../values.js";
 import { Arguments, type Builtin } from "./arguments.js";
 import { creationBuiltins } from "./creation.js";
+import { derivativeBuiltins } from "./derivatives.js";
 import { elementwiseBuiltins } from "./elementwise.js";
 import { instanceBuiltins } from "./instances.js";
 import { movementBuiltins } from "./movement.js";
@@ -25,6 +26,7 @@ function builtins(): ReadonlyMap<string, Builtin> {
       ...productBuiltins,
       ...creationBuiltins,
       ...instanceBuiltins,
+      ...derivativeBuiltins,
       ...staticBuiltins,
       ...trainingBuiltins,
     }),

@@ -1,12 +1,8 @@
 import type { GraphBuilder } from "../../graph/builder.js";
-import { isFloat } from "../../graph/dtype.js";
-import type { Node, ValueId } from "../../graph/node.js";
-import type { PrimitiveName } from "../../primitives/names.js";
+import type { ValueId } from "../../graph/node.js";
 import { primitiveOf } from "../../primitives/registry.js";
+import { dependants, stopsGradient } from "./paths.js";
 import { collectSlices, type SliceCotangent, sumOf } from "./slices.js";
-
-/** Float primitives through which no gradient passes; whatever yields integers or booleans passes none either. */
-const stops: ReadonlySet<PrimitiveName> = new Set(["stop_gradient", "floor", "sign"]);
 
 export interface Seed {
   readonly value: ValueId;
@@ -67,21 +63,6 @@ export function pullBack(
   }
   builder.origin = originBefore;
   return targets.map((target) => found.get(target));
-}
-
-/** 1 for every value through which a change of a target passes. */
-function dependants(builder: GraphBuilder, targets: readonly ValueId[]): Uint8Array {
-  const depends = new Uint8Array(builder.types.length);
-  for (const target of targets) depends[target] = 1;
-  for (const node of builder.nodes) {
-    if (!node.inputs.some((input) => depends[input] === 1) || stopsGradient(builder, node)) continue;
-    for (const output of node.outputs) depends[output] = isFloat(builder.type(output).dtype) ? 1 : 0;
-  }
-  return depends;
-}
-
-function stopsGradient(builder: GraphBuilder, node: Node): boolean {
-  return stops.has(node.primitive) || !node.outputs.some((output) => isFloat(builder.type(output).dtype));
 }
 
 /** The finished cotangent of a value: nothing adds to it any more. */

@@ -175,7 +175,7 @@ export const valueMessages = {
   notSupported: defineMessage<{ what: string }>({
     code: "W327",
     text: ({ what }) => `${what} is not supported yet`,
-    example: "model M() {\n  param w: [4] = ones()\n  fn f(x: [4]) -> [4] { grad(sum(w * x), of: w) }\n}\n",
+    example: "model M() { fn f(x: [2, ..4]) -> [2, 4] { x } }\n",
   }),
   badLiteral: defineMessage({
     code: "W328",
