@@ -40,6 +40,8 @@ export interface Dialect {
   readonly or: string;
   /** Whether an f32 expression (a name) is NaN. */
   isNaN(expression: string): string;
+  /** Whether every comparison with NaN is sure to be false. */
+  readonly comparesNaN: boolean;
   /**
    * Set where the language computes with literals itself and refuses results that overflow: a number that only meets other constants is
    * then a variable.
@@ -111,6 +113,7 @@ export const cDialect: Dialect = {
   and: "&",
   or: "|",
   isNaN: (expression) => `(${expression} != ${expression})`,
+  comparesNaN: true,
   builtin: { sqrt: "sqrtf", floor: "floorf", absolute: "fabsf" },
   multiplyHigh: (a, b) => `(uint32_t)(((uint64_t)${a} * ${b}) >> 32)`,
   define: (name, parameters, result, statements) =>
@@ -152,6 +155,7 @@ export const wgslDialect: Dialect = {
   and: "&",
   or: "|",
   isNaN: (expression) => `((bitcast<u32>(${expression}) & 0x7fffffffu) > 0x7f800000u)`,
+  comparesNaN: false,
   variable: (name, type, literal) => `var ${name}: ${wgslTypes[type]} = ${literal};`,
   builtin: { sqrt: "sqrt", floor: "floor", absolute: "abs" },
   define: (name, parameters, result, statements) =>

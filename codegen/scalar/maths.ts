@@ -279,10 +279,10 @@ const extremum = (name: string, comparison: string): PortableFunction => ({
   ],
   result: "f32",
   calls: [],
-  body: (dialect) => ({
-    locals: [],
-    value: dialect.select(`(a ${comparison} b) ${dialect.or} ${dialect.isNaN("a")}`, "a", "b"),
-  }),
+  body(dialect) {
+    const first = dialect.select(`(a ${comparison} b) ${dialect.or} ${dialect.isNaN("a")}`, "a", "b");
+    return { locals: [], value: dialect.comparesNaN ? first : dialect.select(dialect.isNaN("b"), "b", first) };
+  },
 });
 
 /** Larger of two numbers; NaN when either is. */
