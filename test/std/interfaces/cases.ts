@@ -18,7 +18,7 @@ export interface InterfaceCase {
   /** Of the input. */
   readonly shape: readonly number[];
   /** A larger module of the same kind, where a weight has far more numbers than a token. */
-  readonly large: { readonly module: string; readonly shape: readonly number[] };
+  readonly large: { readonly module: string; readonly shape: readonly number[]; readonly settings?: string };
   /** Where it does not equal its base at the start: why. */
   readonly changes?: string;
   readonly expected: (numbers: Numbers) => readonly number[];
@@ -138,16 +138,20 @@ export const cases: readonly InterfaceCase[] = [
     );
     return dense.add(weight, change);
   }),
-  reweighed("RandLoRA", "rank: 2, scale: 0.5", (numbers, weight) => {
-    const a = rowsOf(numbers.stored("memory.RandLoRA.A"), inputs);
-    const b = rowsOf(numbers.stored("memory.RandLoRA.B"), 2);
-    const [l, g] = [rowsOf(numbers.slot("l"), 2), rowsOf(numbers.slot("g"), inputs)];
-    return l.reduce((sum, row, j) => {
-      const basis = b.slice(j * outputs, (j + 1) * outputs);
-      const change = dense.multiply(basis, dense.diagonal(row), a, dense.diagonal(g[j]!));
-      return dense.add(sum, dense.scale(change, 0.5));
-    }, weight);
-  }),
+  {
+    ...reweighed("RandLoRA", "rank: 2, scale: 0.5", (numbers, weight) => {
+      const a = rowsOf(numbers.stored("memory.RandLoRA.A"), inputs);
+      const b = rowsOf(numbers.stored("memory.RandLoRA.B"), 2);
+      const [l, g] = [rowsOf(numbers.slot("l"), 2), rowsOf(numbers.slot("g"), inputs)];
+      return l.reduce((sum, row, j) => {
+        const basis = b.slice(j * outputs, (j + 1) * outputs);
+        const change = dense.multiply(basis, dense.diagonal(row), a, dense.diagonal(g[j]!));
+        return dense.add(sum, dense.scale(change, 0.5));
+      }, weight);
+    }),
+    // It works with rank^-1 of the weight's numbers for each token.
+    large: { module: "Linear(64, 64)", shape: [2, 64], settings: "rank: 16" },
+  },
   reweighed("LoHa", "rank: 2, alpha: 3.0", (numbers, weight) => {
     const change = dense.hadamard(product(numbers, "B1", "A1", 2), product(numbers, "B2", "A2", 2));
     return dense.add(weight, dense.scale(change, 3 / 2));

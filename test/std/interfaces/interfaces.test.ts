@@ -1,38 +1,147 @@
 import { strict as assert } from "node:assert";
 import { environmentOf } from "../../../runtime/reference/environment.js";
 import { evaluate } from "../../../runtime/reference/interpreter.js";
+import type { BuiltModel } from "../../../src/build/build.js";
 import { examineStarts, startErrors } from "../../../src/build/zero-start.js";
-import { evaluateLeaves } from "../../build/support.js";
+import { isFloat } from "../../../src/graph/dtype.js";
+import type { Graph } from "../../../src/graph/graph.js";
+import { elementCount } from "../../../src/graph/shape.js";
+import { batch } from "../../../src/passes/batch.js";
+import { differentiate } from "../../../src/passes/differentiate.js";
+import { leafValues } from "../../../src/passes/leaves.js";
+import { simplify } from "../../../src/passes/simplify.js";
+import { build, evaluateLeaves } from "../../build/support.js";
 import { cases } from "./cases.js";
-import { numbersFor, trialOf } from "./trial.js";
+import { buildTrial, imports, interfaces, numbersFor, type Trial, trialOf, wave } from "./trial.js";
 
-for (const trial of cases) {
-  const { name, settings, module, shape, changes } = trial;
+const resultOf = (graph: Graph, { numbers, stored, tokens }: Trial, cotangent: Float64Array = new Float64Array()) =>
+  evaluate(
+    graph,
+    environmentOf({
+      inputs: new Map([
+        ["x", Float64Array.from(numbers.x)],
+        ["t", tokens],
+        ["cotangent.output", cotangent],
+      ]),
+      stored,
+    }),
+  );
+
+const gradientsOf = (graph: Graph, withRespectTo: readonly string[]): Graph =>
+  differentiate(simplify(graph), { outputs: [{ name: "output", cotangent: "cotangent.output" }], withRespectTo });
+
+const floatLeaves = (graph: Graph): string[] =>
+  [...leafValues(graph)].flatMap(([name, value]) => (isFloat(graph.types[value]!.dtype) ? [name] : []));
+
+/** A trial with one of its leaves moved. */
+function moved(trial: Trial, leaf: string, direction: readonly number[], distance: number): Trial {
+  const move = (data: ArrayLike<number>) =>
+    Float64Array.from(data, (number, place) => number + distance * direction[place]!);
+  if (leaf === "x") return { ...trial, numbers: { ...trial.numbers, x: [...move(trial.numbers.x)] } };
+  if (leaf === "t") return { ...trial, tokens: move(trial.tokens) };
+  return { ...trial, stored: new Map([...trial.stored, [leaf, move(trial.stored.get(leaf)!)]]) };
+}
+
+/** Shapes that have as many numbers for each of `instances` as the module's largest matrix has. */
+function weightSized(graph: Graph, model: BuiltModel, instances: number): string[] {
+  const matrices = model.parameters.filter(({ path, shape }) => path.startsWith("net.") && shape.length >= 2);
+  const weight = Math.max(0, ...matrices.map(({ shape }) => elementCount(shape)));
+  return graph.types
+    .map(({ shape }) => shape)
+    .filter((shape) => weight > 0 && shape.includes(instances) && elementCount(shape) >= instances * weight)
+    .map((shape) => `[${shape.join(", ")}]`);
+}
+
+const instances = 7;
+
+/** What of a module with an interface is as large as a weight for each instance, forward or backward. */
+function wasted(model: BuiltModel): string[] {
+  const forward = batch(simplify(model.entryPoint("adapted").graph), instances);
+  const backward = simplify(gradientsOf(forward, ["t", "x"]));
+  return [forward, backward].flatMap((graph) => weightSized(graph, model, instances));
+}
+
+for (const tried of cases) {
+  const { name, settings, module, shape, changes, large } = tried;
   describe(`${name}(${settings}) on ${module}`, () => {
-    it(changes ? `changes its base at the start, since ${changes}` : "equals its base at the start", async () => {
-      const model = await trialOf(trial);
+    let model: BuiltModel;
+    let trial: Trial;
+    before(async () => {
+      model = await trialOf(tried);
+      trial = numbersFor(model, shape);
+    });
+
+    it(changes ? `changes its base at the start, since ${changes}` : "equals its base at the start", () => {
       const reports = examineStarts(model, evaluateLeaves);
       assert.ok(reports.length > 0);
       assert.deepEqual(startErrors(model, reports), []);
-      const proven = reports.every(
+      const equal = reports.every(
         ({ result }) => result === "proven by substitution" || result === "checked numerically",
       );
-      assert.equal(proven, changes === undefined);
+      assert.equal(equal, changes === undefined);
     });
 
-    it("gives what its formula gives, written out", async () => {
-      const model = await trialOf(trial);
-      const { numbers, stored, tokens } = numbersFor(model, shape);
-      const inputs = new Map([
-        ["x", Float64Array.from(numbers.x)],
-        ["t", tokens],
-      ]);
-      const { data } = evaluate(model.entryPoint("adapted").graph, environmentOf({ inputs, stored })).get("output")!;
-      const expected = trial.expected(numbers);
+    it("gives what its formula gives, written out", () => {
+      const { data } = resultOf(model.entryPoint("adapted").graph, trial).get("output")!;
+      const expected = tried.expected(trial.numbers);
       assert.equal(data.length, expected.length);
       for (const [place, number] of expected.entries()) {
         assert.ok(Math.abs(data[place]! - number) < 1e-9, `${place}: ${data[place]} instead of ${number}`);
       }
     });
+
+    it("has the gradients that finite differences have", () => {
+      const { graph } = model.entryPoint("adapted");
+      const leaves = floatLeaves(graph);
+      assert.ok(leaves.includes("t") && leaves.includes("x"));
+      const cotangent = Float64Array.from(wave(elementCount(graph.types[graph.outputs[0]!.value]!.shape), 3));
+      const gradients = resultOf(gradientsOf(graph, leaves), trial, cotangent);
+      const value = (at: Trial) =>
+        resultOf(graph, at)
+          .get("output")!
+          .data.reduce((sum, y, place) => sum + y * cotangent[place]!, 0);
+      for (const leaf of leaves) {
+        const gradient = gradients.get(`gradient:${leaf}`)!.data;
+        const direction = wave(gradient.length, 7);
+        const expected = gradient.reduce((sum, slope, place) => sum + slope * direction[place]!, 0);
+        const step = 1e-5;
+        const found =
+          (value(moved(trial, leaf, direction, step)) - value(moved(trial, leaf, direction, -step))) / (2 * step);
+        assert.ok(
+          Math.abs(found - expected) <= 1e-6 * Math.max(1, Math.abs(expected)),
+          `${leaf}: ${expected}, but ${found}`,
+        );
+      }
+    });
+
+    it("forms nothing as large as a weight for each instance, forward or backward", async () => {
+      const larger = await buildTrial(large.module, `${name}(${large.settings ?? settings})`, large.shape);
+      assert.deepEqual(wasted(larger), []);
+    });
   });
 }
+
+describe("the interfaces of the standard library", () => {
+  it("are looked through for weights of each instance, which naive ones form", async () => {
+    const naive = await build(`${imports}
+interface Reweigh() on Linear {
+  slot A: [2, base.in_features] = zeros()
+  slot B: [base.out_features, 2] = zeros()
+  forward(x) { (base with { weight: base.weight + B @ A })(x) }
+}
+model M() {
+  net = Linear(64, 64)
+  memory = adapt net with Reweigh() as Flat(1, 5)
+  fn adapted(x: [2, 64], t: memory.tokens) { (net with memory(t))(x) }
+}
+`);
+    assert.ok(wasted(naive).includes("[7, 64, 64]"));
+  });
+
+  it("are all tried", () => {
+    assert.deepEqual(
+      [...new Set(cases.map(({ name }) => name))].sort(),
+      interfaces.map(({ name }) => name.text).sort(),
+    );
+  });
+});
