@@ -6,7 +6,17 @@ import { contiguousStrides, elementCount } from "../../src/graph/shape.js";
 import type { Access, AttentionBackwardKernel, Buffer } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
 import { withPrivateScratch } from "../private-scratch.js";
-import { element, type Place, storeElement, writeChannels, writeDot, writePlace, writeSums } from "./attention-head.js";
+import {
+  element,
+  type Place,
+  storeElement,
+  walkAlong,
+  writeChannels,
+  writeDot,
+  writePlace,
+  writeSums,
+  writeWeighted,
+} from "./attention-head.js";
 import { KernelWriter, workgroupSize } from "./writer.js";
 
 /** Emits the kernels of an attention's backward pass: up to four, fewer where there are no queries or no keys. */
@@ -48,10 +58,9 @@ function emitMeans(
     "row",
   );
   const place: Place = { batch: coordinates, rank: extents.length };
-  writeDot(writer, "sum", writer.integer("valueWidth", valueWidth), (channel) => [
-    element(writer, "output", output, place, channel),
-    element(writer, "cotangent", cotangent, place, channel),
-  ]);
+  const ofOutput = walkAlong(writer, "output", output, place, [undefined]);
+  const ofCotangent = walkAlong(writer, "cotangent", cotangent, place, [undefined]);
+  writeDot(writer, "sum", writer.integer("valueWidth", valueWidth), ofOutput, ofCotangent);
   storeElement(writer, "mean", mean, place, [], "sum");
   return writer.finish(Math.ceil(rows / workgroupSize), (rows * valueWidth) / 10);
 }
@@ -95,10 +104,7 @@ function emitCotangent(
   writer.line(`let count = min(${workgroupSize}, ${otherCount} - first);`);
   writeChannels(writer, width, "channels", (channel, sum) => {
     writer.line(`var sum = ${sum};`);
-    writer.open("for (var j = 0; j < count; j++) {");
-    writer.line("let line = first + j;");
-    writer.line(`sum = fma(weights[j], ${factorOf(writer, record, place, result, channel)}, sum);`);
-    writer.close();
+    writeWeighted(writer, factorsOf(writer, record, place, result, channel));
     writer.line(`${sum} = sum;`);
   });
   writer.line("workgroupBarrier();");
@@ -112,21 +118,21 @@ function emitCotangent(
   return writer.finish(units, (units * others * (ofQuery ? 1 : group) * perPair) / 20);
 }
 
-/** What the weights of a block are summed with: channel `channel` of line `line` of the other side. */
-function factorOf(
+/** What the weights of a block are summed with: a channel of the lines of the other side. */
+function factorsOf(
   writer: KernelWriter,
   record: AttentionBackwardKernel,
   place: Place,
   result: "dq" | "dk" | "dv",
   channel: string,
-): string {
+): (line: string) => string {
   switch (result) {
     case "dq":
-      return element(writer, "k", record.k, place, "key_head", "line", channel);
+      return walkAlong(writer, "k", record.k, place, ["key_head", undefined, channel]);
     case "dk":
-      return element(writer, "q", record.q, place, "head", "line", channel);
+      return walkAlong(writer, "q", record.q, place, ["head", undefined, channel]);
     case "dv":
-      return element(writer, "cotangent", record.cotangent, place, "head", "line", channel);
+      return walkAlong(writer, "cotangent", record.cotangent, place, ["head", undefined, channel]);
   }
 }
 
@@ -141,17 +147,21 @@ function writeWeight(
   const { q, k, v, mask, logSum, cotangent } = record;
   const scale = writer.float("scale", record.scale);
   if (mask) writer.open(`if (${element(writer, "mask", mask, place, "head", "query", "key")}) {`);
-  writeDot(writer, "score", writer.integer("width", record.width), (channel) => [
-    element(writer, "q", q, place, "head", "query", channel),
-    element(writer, "k", k, place, "key_head", "key", channel),
-  ]);
+  const channels = (key: string, access: Access, head: string, line: string) =>
+    walkAlong(writer, key, access, place, [head, line, undefined]);
+  const query = channels("q", q, "head", "query");
+  writeDot(writer, "score", writer.integer("width", record.width), query, channels("k", k, "key_head", "key"));
   const sum = element(writer, "logSum", logSum, place, "head", "query");
   writer.line(`weight = weft_exp(score * ${scale} - ${sum});`);
   if (wanted === "slope") {
-    writeDot(writer, "slope", writer.integer("valueWidth", record.valueWidth), (channel) => [
-      element(writer, "cotangent", cotangent, place, "head", "query", channel),
-      element(writer, "v", v, place, "key_head", "key", channel),
-    ]);
+    const ofQuery = channels("cotangent", cotangent, "head", "query");
+    writeDot(
+      writer,
+      "slope",
+      writer.integer("valueWidth", record.valueWidth),
+      ofQuery,
+      channels("v", v, "key_head", "key"),
+    );
     const rowMean = element(writer, "mean", mean, place, "head", "query");
     writer.line(`weight = weight * (slope - ${rowMean}) * ${scale};`);
   }

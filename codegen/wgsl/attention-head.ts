@@ -50,16 +50,43 @@ export function storeElement(
   writer.write(key, viewOf(access), coordinatesAt(place, rest), value);
 }
 
-/** Names the sum over channels of two elements' product. */
-export function writeDot(
+/**
+ * How elements of a view are read along one dimension, the one that `rest` leaves undefined: writes where the walk starts, before the loop
+ * in which the elements are read.
+ */
+export function walkAlong(
   writer: KernelWriter,
-  name: string,
-  width: string,
-  elements: (channel: string) => readonly [left: string, right: string],
-): void {
+  key: string,
+  access: Access,
+  place: Place,
+  rest: readonly (string | undefined)[],
+): (coordinate: string) => string {
+  const fixed = rest.flatMap((coordinate, position): [number, string][] =>
+    coordinate === undefined ? [] : [[place.rank + position, coordinate]],
+  );
+  const read = writer.read(key, viewOf(access), new Map([...place.batch, ...fixed]));
+  const dimension = place.rank + rest.indexOf(undefined);
+  const stride = access.strides[dimension]!;
+  if (stride === 0) return () => read();
+  if (stride === 1) return (coordinate) => read(` + ${coordinate}`);
+  const step = writer.let("s", writer.integer(`${key}.${dimension}`, stride));
+  return (coordinate) => read(` + ${coordinate} * ${step}`);
+}
+
+type Walk = (coordinate: string) => string;
+
+/** Names the sum over channels of two elements' product. */
+export function writeDot(writer: KernelWriter, name: string, width: string, left: Walk, right: Walk): void {
   writer.line(`var ${name} = 0.0f;`);
   writer.open(`for (var channel = 0; channel < ${width}; channel++) {`);
-  writer.line(`${name} = fma(${elements("channel").join(", ")}, ${name});`);
+  writer.line(`${name} = fma(${left("channel")}, ${right("channel")}, ${name});`);
+  writer.close();
+}
+
+/** Adds to `sum` the block's lines from `first` on, each times its weight. */
+export function writeWeighted(writer: KernelWriter, element: Walk): void {
+  writer.open("for (var j = 0; j < count; j++) {");
+  writer.line(`sum = fma(weights[j], ${element("(first + j)")}, sum);`);
   writer.close();
 }
 
