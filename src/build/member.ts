@@ -69,7 +69,8 @@ export function moduleMember(module: ModuleValue, name: string): Value | undefin
   const field = instance.fields.get(name);
   if (field) return seenThrough(field, overrides);
   const definition = instance.weights.get(name);
-  if (definition) return overrides.get(instance)?.weights.get(name) ?? { kind: "weight", definition };
+  if (definition)
+    return overrides.get(instance)?.weights.get(name) ?? { kind: "weight", definition, stage: overrides.stage };
   const parameter = instance.statics.get(name);
   if (parameter) return seenThrough(parameter, overrides);
   const replaced = overrides.get(instance)?.replacements.some(({ site }) => site.methods.has(name));
@@ -98,7 +99,7 @@ export function replacementScope(context: Context, self: ModuleValue, position: 
     const slot = site.slots.get(name);
     if (slot) return readSlot(context, replacement, slot);
     const definition = site.weights.get(name);
-    if (definition) return { kind: "weight", definition };
+    if (definition) return { kind: "weight", definition, stage: overrides.stage };
     const given = operator.givens.get(name);
     if (given) return given;
     if (site.methods.has(name))

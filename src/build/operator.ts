@@ -21,6 +21,7 @@ import {
   type ModuleValue,
   moduleValue,
   type Override,
+  overridesOf,
   type Replacement,
   type SlotDefinition,
   type TensorValue,
@@ -159,7 +160,7 @@ export function applyOperator(
     const values = { module: module.instance.path ?? "", operator: operator.adaptation.path, site };
     return fail(context, messages.operatorMissesModule, operatorSpan, values);
   }
-  return moduleValue(module.instance, overrides);
+  return moduleValue(module.instance, overridesOf(overrides, module.overrides.stage));
 }
 
 /** One slot at one site: the layer's tokens are cut once, then the slot's own, then the layout is undone. */
@@ -236,5 +237,5 @@ export function replaceWeights(module: Value, entries: readonly ConfigEntry[], s
     weights.set(key.text, value);
   }
   const overrides = new Map(module.overrides).set(instance, { replacements: known?.replacements ?? [], weights });
-  return moduleValue(instance, overrides, module.level);
+  return moduleValue(instance, overridesOf(overrides, module.overrides.stage), module.level);
 }

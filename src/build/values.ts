@@ -142,7 +142,11 @@ export interface ModuleValue {
   readonly level: number;
 }
 
-export type Overrides = ReadonlyMap<Instance, Override>;
+/** What is applied to a module, by the instance that it changes. */
+export interface Overrides extends ReadonlyMap<Instance, Override> {
+  /** Name of the stage whose results all stored tensors are read from: `module at stage`. */
+  readonly stage: string | undefined;
+}
 
 export interface Override {
   /** In order of application. */
@@ -161,6 +165,8 @@ export interface Replacement {
 export interface WeightValue {
   readonly kind: "weight";
   readonly definition: WeightDefinition;
+  /** As this stage left it. */
+  readonly stage?: string | undefined;
 }
 
 // ------------------------------------------------------------------------------------------------------------- operators
@@ -303,7 +309,12 @@ export const none: Value = { kind: "none" };
 export const list = (items: readonly Value[]): ListValue => ({ kind: "list", items });
 export const tuple = (items: readonly Value[]): TupleValue => ({ kind: "tuple", items });
 
-export const noOverrides: Overrides = new Map();
+
+export function overridesOf(entries: Iterable<readonly [Instance, Override]>, stage: string | undefined): Overrides {
+  return Object.assign(new Map(entries), { stage });
+}
+
+const noOverrides = overridesOf([], undefined);
 
 export function moduleValue(
   instance: Instance,
@@ -315,7 +326,7 @@ export function moduleValue(
 
 /** The value as seen through operators: modules inside it, also in lists, carry `overrides`. */
 export function seenThrough(value: Value, overrides: Overrides): Value {
-  if (overrides.size === 0) return value;
+  if (overrides.size === 0 && overrides.stage === undefined) return value;
   switch (value.kind) {
     case "module":
       return value.overrides === overrides ? value : moduleValue(value.instance, overrides);

@@ -31,6 +31,7 @@ import {
   moduleValue,
   type OperatorValue,
   type Override,
+  overridesOf,
   type TensorValue,
   type Value,
 } from "./values.js";
@@ -123,7 +124,7 @@ function examine(
     const base = flatten(callMethod(context, moduleValue(site.instance), method, given, site.application.span));
     const operator = startingOperator(trace, adaptation, site);
     const override: Override = { replacements: [{ site, operator }], weights: new Map() };
-    const adapted = moduleValue(site.instance, new Map([[site.instance, override]]));
+    const adapted = moduleValue(site.instance, overridesOf([[site.instance, override]], undefined));
     const changed = flatten(callMethod(context, adapted, method, given, site.application.span));
     const pairs = base.map((value, place) => [value, changed[place]] as const);
     if (base.length !== changed.length || pairs.some(([a, b]) => !b || a.shape.join() !== b.shape.join())) {
