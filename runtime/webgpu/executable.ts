@@ -49,6 +49,15 @@ interface Run {
   readonly done: Promise<void>;
 }
 
+/** A run about to be encoded. */
+interface Begun {
+  readonly encoder: GPUCommandEncoder;
+  /** What must go well for the inputs to be right. */
+  readonly sources: readonly Promise<void>[];
+  /** A copy of the outputs of before that this run makes. */
+  readonly kept: Outputs | undefined;
+}
+
 /** A program's launch lists over memory. */
 export class WebGpuExecutable implements Executable {
   readonly program: Program;
@@ -176,8 +185,17 @@ export class WebGpuExecutable implements Executable {
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
-    this.#context.line.afterAll(() => {
-      this.#keepLast();
+    const { connection, line } = this.#context;
+    line.afterAll(() => {
+      if (connection.alive) {
+        const { result: kept, accepted } = connection.checked("a copy of outputs", () => {
+          const encoder = connection.device.createCommandEncoder();
+          const kept = this.#keepLast(encoder);
+          connection.queue.submit([encoder.finish()]);
+          return kept;
+        });
+        kept?.readyAfter(accepted);
+      }
       for (const segment of this.#memory.values()) segment.free();
       this.#uniform.destroy();
       this.#context.forget(this);
@@ -204,7 +222,6 @@ export class WebGpuExecutable implements Executable {
     return line.enqueue(async () => {
       await inFlight.turn();
       connection.requireAlive();
-      this.#keepLast();
       if (this.#set !== set) this.#preparedVersion = undefined;
       this.#set = set;
       await this.#bindSegments();
@@ -216,12 +233,12 @@ export class WebGpuExecutable implements Executable {
   #start(taken: Taken<WebGpuSubmission>): Run {
     const { connection, inFlight } = this.#context;
     const { pieces } = this.#step;
-    const { result: sources, accepted } = connection.checked("a run of the program", () => {
-      const sources: Promise<void>[] = [];
+    const { result: begun, accepted } = connection.checked("a run of the program", () => {
+      const begun = this.#begin(taken);
+      let { encoder } = begun;
       let start = 0;
       for (const end of pieces.ends) {
-        const encoder = connection.device.createCommandEncoder();
-        if (start === 0) sources.push(...this.#writeGiven(taken, encoder));
+        if (start > 0) encoder = connection.device.createCommandEncoder();
         const pass = encoder.beginComputePass();
         if (start === 0) this.#encodePrepare(pass);
         this.#step.encode(pass, start, end);
@@ -229,10 +246,11 @@ export class WebGpuExecutable implements Executable {
         connection.queue.submit([encoder.finish()]);
         start = end;
       }
-      return sources;
+      return begun;
     });
+    begun.kept?.readyAfter(accepted);
     if (this.#changes.has("parameters")) this.#set!.changed();
-    const done = Promise.all([accepted, connection.idle(), ...sources]).then(() => undefined);
+    const done = Promise.all([accepted, connection.idle(), ...begun.sources]).then(() => undefined);
     done.catch(() => {
       this.#preparedVersion = undefined;
     });
@@ -243,18 +261,19 @@ export class WebGpuExecutable implements Executable {
   /** Writes what was given and prepares, without running the step. */
   async #bringUp(taken: Taken<WebGpuSubmission>): Promise<void> {
     const { connection } = this.#context;
-    const { result: sources, accepted } = connection.checked("the inputs of a run", () => {
-      const encoder = connection.device.createCommandEncoder();
-      const sources = this.#writeGiven(taken, encoder);
+    const { result: begun, accepted } = connection.checked("the inputs of a run", () => {
+      const begun = this.#begin(taken);
+      const { encoder } = begun;
       // What an earlier run left in scratch is nobody's output.
       for (const buffer of this.#bound.get("scratch")?.buffers ?? []) encoder.clearBuffer(buffer);
       const pass = encoder.beginComputePass();
       this.#encodePrepare(pass);
       pass.end();
       connection.queue.submit([encoder.finish()]);
-      return sources;
+      return begun;
     });
-    await Promise.all([accepted, ...sources]);
+    begun.kept?.readyAfter(accepted);
+    await Promise.all([accepted, ...begun.sources]);
   }
 
   /** Does `work`, and gives the parameters and the optimiser their state of before back. */
@@ -267,9 +286,22 @@ export class WebGpuExecutable implements Executable {
     }
   }
 
+  /** Writes what was given and saves the outputs of before, so that a run may be encoded. Throws an Error for an input without a value. */
+  #begin(taken: Taken<WebGpuSubmission>): Begun {
+    const { connection, poison } = this.#context;
+    const encoder = connection.device.createCommandEncoder();
+    const sources = this.#writeGiven(taken, encoder);
+    const kept = this.#keepLast(encoder);
+    if (!poison) return { encoder, sources, kept };
+    connection.queue.submit([encoder.finish()]);
+    this.#memory.get("outputs")!.poison(connection);
+    this.#bound.get("scratch")?.poison(connection);
+    return { encoder: connection.device.createCommandEncoder(), sources, kept };
+  }
+
   /** Writes inputs and scalars that changed. Returns what must have gone well for the inputs to be right. */
   #writeGiven(taken: Taken<WebGpuSubmission>, encoder: GPUCommandEncoder): readonly Promise<void>[] {
-    const { connection, poison } = this.#context;
+    const { connection } = this.#context;
     const sources: Promise<void>[] = [];
     const inputs = this.#memory.get("inputs")!;
     this.#values.writeInputs(taken, ({ dtype, shape, offset }, source) => {
@@ -292,10 +324,6 @@ export class WebGpuExecutable implements Executable {
     this.#values.writeScalars(taken, this.#scalars);
     if (this.#scalars.some((byte, place) => byte !== before[place])) {
       this.#memory.get("scalars")!.write(connection, 0, this.#scalars);
-    }
-    if (poison) {
-      this.#memory.get("outputs")!.poison(connection);
-      this.#bound.get("scratch")?.poison(connection);
     }
     return sources;
   }
@@ -343,11 +371,14 @@ export class WebGpuExecutable implements Executable {
     return this.#set.held(stored, needed) ?? this.#set.reserve(stored, needed);
   }
 
-  /** Saves the last run's outputs for whoever still holds that submission. */
-  #keepLast(): void {
-    const { connection, copies } = this.#context;
-    const last = this.#last?.deref();
+  /** Encodes a copy of the last run's outputs for whoever still holds that submission. */
+  #keepLast(encoder: GPUCommandEncoder): Outputs | undefined {
+    let kept: Outputs | undefined;
+    this.#last?.deref()?.keep(() => {
+      kept = this.#context.copies.encodeCopy(encoder, this.#memory.get("outputs")!);
+      return kept;
+    });
     this.#last = undefined;
-    if (connection.alive) last?.keep(() => copies.copy(this.#memory.get("outputs")!));
+    return kept;
   }
 }

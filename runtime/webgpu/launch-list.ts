@@ -87,7 +87,9 @@ export class LaunchList {
         current = pipeline;
       }
       pass.setBindGroup(0, groups[number]!);
-      pass.dispatchWorkgroups(columns[number]!, rows[number]!);
+      // An argument less to hand over.
+      if (rows[number] === 1) pass.dispatchWorkgroups(columns[number]!);
+      else pass.dispatchWorkgroups(columns[number]!, rows[number]!);
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Connection } from "./connection.js";
 import { Outputs } from "./outputs.js";
 import { encodeCopy, Segment } from "./segment.js";
 
+/// <reference types="@webgpu/types" preserve="true" />
 /** Outputs of earlier runs that someone may still read, each in memory of its own until nobody can. */
 export class OutputCopies {
   readonly #connection: Connection;
@@ -18,22 +19,15 @@ export class OutputCopies {
     });
   }
 
-  /** Enqueues a copy, so that what is enqueued later may change the outputs. */
-  copy(from: Segment): Outputs {
-    const connection = this.#connection;
-    const allocated = Segment.enqueueAllocation(connection, "outputs, kept", from.bytes, from.starts);
-    const { accepted } = connection.checked("a copy of outputs", () => {
-      const encoder = connection.device.createCommandEncoder();
-      encodeCopy(encoder, from, allocated.segment);
-      connection.queue.submit([encoder.finish()]);
-    });
-    const ready = Promise.all([allocated.accepted, accepted]).then(() => undefined);
-    ready.catch(() => undefined);
-    const outputs = new Outputs(connection, allocated.segment, ready);
+  /** Encodes a copy, so that what is encoded later may change the outputs. */
+  encodeCopy(encoder: GPUCommandEncoder, from: Segment): Outputs {
+    const segment = Segment.create(this.#connection, "outputs, kept", from.bytes, from.starts);
+    encodeCopy(encoder, from, segment);
+    const outputs = new Outputs(this.#connection, segment);
     const reference = new WeakRef(outputs);
     this.#held.add(reference);
     this.#weights.set(outputs, new ArrayBuffer(Math.min(from.bytes, 1 << 30)));
-    this.#unreachable.register(outputs, { segment: allocated.segment, reference });
+    this.#unreachable.register(outputs, { segment, reference });
     return outputs;
   }
 

@@ -9,14 +9,17 @@ export class Outputs {
   readonly #connection: Connection;
   /** Undefined once they are on the host. */
   #segment: Segment | undefined;
-  readonly #ready: Promise<void>;
+  #ready: Promise<void> | undefined;
   #host: Uint8Array | undefined;
 
-  /** `ready` rejects when the memory could not be made. */
-  constructor(connection: Connection, segment: Segment, ready: Promise<void> = Promise.resolve()) {
+  constructor(connection: Connection, segment: Segment) {
     this.#connection = connection;
     this.#segment = segment;
-    this.#ready = ready;
+  }
+
+  /** Nobody reads them unless the GPU accepted what made them. */
+  readyAfter(accepted: Promise<void>): void {
+    this.#ready = accepted;
   }
 
   async read(places: readonly TensorPlace[]): Promise<readonly Uint8Array[]> {

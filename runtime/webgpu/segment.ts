@@ -50,45 +50,46 @@ export class Segment {
     starts: readonly number[],
     from?: Predecessor,
   ): Promise<Segment> {
-    const { segment, accepted } = Segment.enqueueAllocation(connection, name, bytes, starts, from);
-    await accepted;
-    for (const buffer of from?.segment.buffers ?? []) {
-      if (!segment.buffers.includes(buffer)) buffer.destroy();
+    const { result: segment, accepted } = connection.checked(`${bytes} bytes of segment ${name}`, () =>
+      Segment.create(connection, name, bytes, starts, from),
+    );
+    const before = from?.segment;
+    try {
+      await accepted;
+    } catch (error) {
+      segment.#freeAllBut(before);
+      throw error;
     }
+    if (before) before.#freeAllBut(segment);
     return segment;
   }
 
-  /** The same at once: `accepted` rejects, after what was new is freed, when there is no memory. */
-  static enqueueAllocation(
-    connection: Connection,
+  /** The same for who asks the GPU whether there is memory, and frees what is replaced. */
+  static create(
+    { device, queue }: Connection,
     name: string,
     bytes: number,
     starts: readonly number[],
     from?: Predecessor,
-  ): { readonly segment: Segment; readonly accepted: Promise<void> } {
-    const made: GPUBuffer[] = [];
-    const { result, accepted } = connection.checked(`${bytes} bytes of segment ${name}`, () =>
-      starts.map((start, number) => {
-        // Tensors end in the middle of a word, and a buffer has at least one.
-        const size = Math.max(256, Math.ceil(((starts[number + 1] ?? bytes) - start) / 256) * 256);
-        const present = from?.segment.buffers[from.segment.starts.indexOf(start)];
-        if (present?.size === size) return present;
-        const buffer = connection.device.createBuffer({
-          label: `segment ${name}`,
-          size,
-          usage: bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyDestination,
-        });
-        made.push(buffer);
-        if (present && from?.keepContents) copyStart(connection, present, buffer);
-        return buffer;
-      }),
-    );
-    const checked = accepted.catch((error: unknown) => {
-      for (const buffer of made) buffer.destroy();
-      throw error;
+  ): Segment {
+    const buffers = starts.map((start, number) => {
+      // Tensors end in the middle of a word, and a buffer has at least one.
+      const size = Math.max(256, Math.ceil(((starts[number + 1] ?? bytes) - start) / 256) * 256);
+      const present = from?.segment.buffers[from.segment.starts.indexOf(start)];
+      if (present?.size === size) return present;
+      const buffer = device.createBuffer({
+        label: `segment ${name}`,
+        size,
+        usage: bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyDestination,
+      });
+      if (present && from?.keepContents) {
+        const encoder = device.createCommandEncoder();
+        encoder.copyBufferToBuffer(present, 0, buffer, 0, Math.min(present.size, size));
+        queue.submit([encoder.finish()]);
+      }
+      return buffer;
     });
-    checked.catch(() => undefined);
-    return { segment: new Segment(name, bytes, starts, result), accepted: checked };
+    return new Segment(name, bytes, starts, buffers);
   }
 
   /** The buffers that hold `bytes` from `offset`, each with its part. */
@@ -146,15 +147,14 @@ export class Segment {
   }
 
   free(): void {
-    for (const buffer of this.buffers) buffer.destroy();
+    this.#freeAllBut();
   }
-}
 
-/** Enqueues the copy of as much as both buffers hold. */
-function copyStart({ device, queue }: Connection, from: GPUBuffer, to: GPUBuffer): void {
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(from, 0, to, 0, Math.min(from.size, to.size));
-  queue.submit([encoder.finish()]);
+  #freeAllBut(other?: Segment): void {
+    for (const buffer of this.buffers) {
+      if (!other?.buffers.includes(buffer)) buffer.destroy();
+    }
+  }
 }
 
 /** Encodes the copy of a whole segment to another that is cut alike. */
