@@ -13,7 +13,7 @@ export interface BuiltinParameter {
   readonly default?: BuiltinDefault;
 }
 
-export type BuiltinUse = "tensor" | "static" | "initializer" | "optimizer" | "schedule" | "solver" | "data";
+export type BuiltinUse = "tensor" | "operator" | "static" | "initializer" | "optimizer" | "schedule" | "solver" | "data";
 
 export interface BuiltinForm {
   readonly use: BuiltinUse;
@@ -54,6 +54,7 @@ const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {
     // derivatives and the batch
     "grad(value, of)", "gather_instances(x)", "instance_index()", "instance_count()",
   ],
+  operator: ["merge(operator)"],
   initializer: [
     "zeros()", "ones()", "constant(value)", "normal(std)", "uniform(bound)", "kaiming()", "xavier()", "orthogonal(gain = 1)",
     "generated_weight(initializer, fan_in)", "generated_bias(initializer)",

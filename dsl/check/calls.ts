@@ -89,6 +89,7 @@ function builtinCall(checker: Checker, call: Call, name: string, scope: Scope): 
 function builtinResult(name: string, form: BuiltinForm, given: readonly Kind[]): Kind {
   switch (form.use) {
     case "initializer":
+    case "operator":
     case "optimizer":
     case "schedule":
     case "solver":

@@ -8,6 +8,7 @@ import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
 import { applyInterface, applyLayout, instantiate } from "./instantiate.js";
 import { moduleScope, replacementScope } from "./member.js";
+import { mergedForward } from "./merge.js";
 import { initialTokens, useOperator } from "./operator.js";
 import { checkResult } from "./results.js";
 import { Scope } from "./scope.js";
@@ -104,9 +105,13 @@ export function callMethod(
   const self = moduleValue(instance, overrides);
   const chain = overrides.get(instance)?.replacements ?? [];
   for (let position = Math.min(receiver.level, chain.length) - 1; position >= 0; position--) {
-    const { site } = chain[position]!;
+    const { site, operator } = chain[position]!;
     const method = site.methods.get(name);
     if (!method) continue;
+    if (operator.merged && name === "forward") {
+      const refuse = () => fail(context, messages.tooDeep, span, { name: place });
+      return within(context, frame, refuse, () => mergedForward(context, self, position, given, span));
+    }
     const scope = replacementScope(context, self, position);
     const base = own ? typed(own, moduleScope(context, self)) : [];
     const parameters = method.parameters.map((parameter, place): TypedParameter => {

@@ -279,6 +279,8 @@ export interface OperatorValue {
   readonly givens: ReadonlyMap<string, TensorValue>;
   /** Slots by name in place of tokens, where an interface is looked at on its own. */
   readonly slots?: ReadonlyMap<string, TensorValue>;
+  /** Whether its sites multiply by changed weights instead of running the interface at every call. */
+  readonly merged?: boolean;
   readonly span: Span;
 }
 

@@ -195,7 +195,8 @@ function argumentsOf(context: Context, trace: Trace, site: AdaptedSite, method: 
   });
 }
 
-function sizesFor(type: TensorType, scope: Scope, free: Map<string, number>): Shape {
+/** The sizes of a type, without leading axes. Axes that a call settles take numbers from `least` on, which `free` keeps by name. */
+export function sizesFor(type: TensorType, scope: Scope, free: Map<string, number>, least = 2): Shape {
   const inner = new Scope(scope.context, scope, {
     resolve: (name) => {
       const size = free.get(name);
@@ -206,7 +207,7 @@ function sizesFor(type: TensorType, scope: Scope, free: Map<string, number>): Sh
     if (axis.kind === "leading") return [];
     const expression = axis.kind === "spread" ? axis.sizes : axis.size;
     if (expression.kind === "name" && scope.lookup(expression.name)?.kind !== "int") {
-      if (!free.has(expression.name)) free.set(expression.name, free.size + 2);
+      if (!free.has(expression.name)) free.set(expression.name, free.size + least);
       return [free.get(expression.name)!];
     }
     const value = evaluate(expression, inner);

@@ -93,6 +93,7 @@ interface Declared {
 
 describe("the language reference", () => {
   const sections: readonly (readonly [string, readonly BuiltinUse[]])[] = [
+    ["Of operators", ["operator"]],
     ["At compile time", ["static"]],
     ["Initializers", ["initializer"]],
     ["Optimisers", ["optimizer"]],

@@ -9,6 +9,7 @@ import { derivativeBuiltins } from "./derivatives.js";
 import { elementwiseBuiltins } from "./elementwise.js";
 import { instanceBuiltins } from "./instances.js";
 import { movementBuiltins } from "./movement.js";
+import { operatorBuiltins } from "./operators.js";
 import { productBuiltins } from "./products.js";
 import { reductionBuiltins } from "./reductions.js";
 import { staticBuiltins } from "./static.js";
@@ -27,6 +28,7 @@ function builtins(): ReadonlyMap<string, Builtin> {
       ...creationBuiltins,
       ...instanceBuiltins,
       ...derivativeBuiltins,
+      ...operatorBuiltins,
       ...staticBuiltins,
       ...trainingBuiltins,
     }),

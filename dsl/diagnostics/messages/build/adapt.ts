@@ -213,6 +213,16 @@ export const adaptMessages = {
       interface: add.replace("base(x)", "(base with { bias: x })(x)"),
     }),
   }),
+  notMergeable: defineMessage<{ interface: string; site: string; reason: string }>({
+    code: "W378",
+    text: ({ interface: name, site, reason }) => `${name} does not fold into a weight at \`${site}\`: ${reason}`,
+    help: () =>
+      "What folds is linear in x and does the same to every row, by slots and stored tensors alone. Use the operator without merge(..).",
+    example: adapted({
+      interface: add.replace("x @ A.T", "exp(x @ A.T) - 1"),
+      body: "(layers[1] with merge(memory(t)))((layers[0] with memory(t))(x))",
+    }),
+  }),
   startsChanged: defineMessage<{ interface: string; method: string; site: string }>({
     code: "W372",
     text: ({ interface: name, method, site }) =>
