@@ -35,11 +35,14 @@ export function adapt(expression: AdaptExpression, scope: Scope): AdaptationValu
       found: describeValue(layout),
     });
   }
-  const lists = new Map<string, { readonly start: number; readonly layers: number }>();
+  const found = expression.applications.map(({ sites }) => {
+    const own = findSites(sites, scope);
+    return own.length === 0 ? fail(context, messages.noSites, sites.span, {}) : own;
+  });
+  const lists = layerLists(context, found.flat());
   const leaves = new Map<string, number>();
   const applications: Application[] = [];
-  let layers = 0;
-  for (const written of expression.applications) {
+  for (const [place, written] of expression.applications.entries()) {
     const value = evaluate(written.interface, scope);
     if (value.kind !== "interface") {
       return fail(context, messages.wrongKind, written.interface.span, {
@@ -47,22 +50,45 @@ export function adapt(expression: AdaptExpression, scope: Scope): AdaptationValu
         found: describeValue(value),
       });
     }
-    const found = findSites(written.sites, scope);
-    if (found.length === 0) fail(context, messages.noSites, written.sites.span, {});
-    for (const site of found) {
-      if (lists.has(site.list)) continue;
-      lists.set(site.list, { start: layers, layers: site.layers });
-      layers += site.layers;
-    }
     const name = applicationName(value, applications);
     const application: Application = { interface: value, name, sites: [], span: written.span };
-    addSites(context, application, found, lists, leaves, written.sites);
+    addSites(context, application, found[place]!, lists, leaves, written.sites);
     applications.push(application);
   }
+  const layers = [...lists.values()].reduce((sum, list) => sum + list.layers, 0);
   const statics = layoutStatics(context, layout, applications);
   const adaptation = buildGrid(context, expression.span, layout, statics, applications, layers, expression.ragged);
   if (adaptation.grid.tokens === 0) fail(context, messages.noSlots, expression.span, {});
   return { kind: "adaptation", adaptation };
+}
+
+/** The layers that a list has in the grid. */
+interface LayerList {
+  readonly start: number;
+  readonly layers: number;
+}
+
+/** Lists one after the other, each with as many layers as its coarsest grouping has groups; finer ones must lie inside those. */
+function layerLists(context: Context, sites: readonly FoundSite[]): Map<string, LayerList> {
+  const coarsest = new Map<string, FoundSite>();
+  for (const site of sites) {
+    const known = coarsest.get(site.list);
+    if (!known || site.layers < known.layers) coarsest.set(site.list, site);
+  }
+  for (const site of sites) {
+    const other = coarsest.get(site.list)!;
+    if (site.layers % other.layers === 0) continue;
+    const values = { list: site.list, first: other.layers, second: site.layers };
+    const label = { span: other.span, text: `${other.layers} groups here` };
+    fail(context, messages.groupsDisagree, site.span, values, [label]);
+  }
+  const lists = new Map<string, LayerList>();
+  let start = 0;
+  for (const [list, { layers }] of coarsest) {
+    lists.set(list, { start, layers });
+    start += layers;
+  }
+  return lists;
 }
 
 function applicationName(value: InterfaceValue, earlier: readonly Application[]): string {
@@ -75,7 +101,7 @@ function addSites(
   context: Context,
   application: Application,
   found: readonly FoundSite[],
-  lists: ReadonlyMap<string, { readonly start: number }>,
+  lists: ReadonlyMap<string, LayerList>,
   leaves: Map<string, number>,
   pattern: SitePattern,
 ): void {
@@ -89,9 +115,12 @@ function addSites(
     const leafKey = `${site.list} ${site.leaf}`;
     if (!leaves.has(leafKey)) leaves.set(leafKey, leaves.size);
     const leaf = leaves.get(leafKey)!;
-    const layer = lists.get(site.list)!.start + site.layer;
+    const { start, layers } = lists.get(site.list)!;
+    // Groups finer than the layers are copies inside them.
+    const inside = site.layers / layers;
+    const layer = start + Math.floor(site.layer / inside);
     const place = `${leaf} ${layer}`;
-    const copyKey = `${place} ${site.copies.join(" ")}`;
+    const copyKey = `${place} ${site.layer % inside} ${site.copies.join(" ")}`;
     if (!copies.has(copyKey)) {
       const next = copies.get(place) ?? 0;
       copies.set(place, next + 1);

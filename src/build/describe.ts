@@ -53,6 +53,8 @@ export interface PlaceDescription {
   readonly site: string;
   readonly slot: string;
   readonly copies: number;
+  /** Modules that share one copy. */
+  readonly modules: number;
   /** Of one copy. */
   readonly shape: string;
   readonly start: number;
@@ -171,6 +173,7 @@ const describePlace = (place: SlotPlace): PlaceDescription => ({
   site: place.site,
   slot: `${place.interface}.${place.slot}`,
   copies: place.copies.length,
+  modules: place.copies[0]!.length,
   shape: formatShape(place.shape),
   start: place.start,
   count: place.count,

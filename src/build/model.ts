@@ -55,7 +55,8 @@ export interface SlotPlace {
   readonly layer: number;
   /** Path of the adapted module, e.g. `backbone.blocks.0.attn.q`; with several copies, of the first. */
   readonly site: string;
-  readonly copies: readonly string[];
+  /** For each copy the paths of its modules: one, or the group of `[* by n]` that shares it. */
+  readonly copies: readonly (readonly string[])[];
   readonly interface: string;
   readonly slot: string;
   /** Of one copy. */

@@ -89,11 +89,10 @@ export function buildGrid(
           count: piece.count,
           cut: piece.cut,
         });
-        const paths = piece.sites.map(({ instance }) => instance.path ?? "");
         slotPlaces.push({
           layer: piece.layer,
-          site: paths[0]!,
-          copies: paths,
+          site: piece.sites[0]!.instance.path ?? "",
+          copies: modulesOfCopies(piece.sites),
           interface: application.name,
           slot: name,
           shape: piece.slot.shape,
@@ -151,6 +150,13 @@ function piecesOf(context: Context, cutter: Cutter, application: Application, na
     const count = cutter.joined ? cut.count : cut.count * copies;
     return { application, slot, layer: first!.layer, leaf: first!.leaf, sites, copies, cut, count };
   });
+}
+
+/** The paths of the modules that have the slot's first copy, its second, and so on. */
+function modulesOfCopies(sites: readonly AdaptedSite[]): string[][] {
+  const copies = new Map<number, string[]>();
+  for (const { copy, instance } of sites) copies.set(copy, [...(copies.get(copy) ?? []), instance.path ?? ""]);
+  return [...copies.values()];
 }
 
 function requireSameSlot(

@@ -119,7 +119,7 @@ model M() {
     );
     assert.deepEqual(
       joined.places[0]!.copies,
-      [0, 1, 2, 3].map((expert) => `layers.0.experts.${expert}`),
+      [0, 1, 2, 3].map((expert) => [`layers.0.experts.${expert}`]),
     );
     const separate = (await build(text("RankAnchored(4)"))).adaptations[0]!.grid;
     assert.deepEqual(
@@ -145,6 +145,50 @@ model M() {
     const stored = Object.fromEntries([0, 1, 2, 3].map((place) => [`maps.${place}.weight`, identity]));
     const { output } = run(model, "f", { x: [1, 1], t: [2, 3, 5, 7] }, stored);
     assert.deepEqual(output, [100, 441]);
+  });
+
+  it("lets a coarse operator for groups of layers and a fine one for each layer stand in one grid", async () => {
+    for (const sites of [
+      "maps[* by 4] with Scale(), maps[* by 2] with Shift(), maps[*] with Scale()",
+      "maps[*] with Scale(), maps[* by 2] with Shift(), maps[* by 4] with Scale()",
+    ]) {
+      const model = await build(`${header}
+model M() {
+  maps   = [Linear(2, 2, use_bias: false)] * 8
+  memory = adapt { ${sites} } as Flat(1, 2)
+  fn f(x: [2], t: memory.tokens) -> [2] {
+    for map in maps { x = (map with memory(t))(x) }
+    x
+  }
+}`);
+      const { grid } = model.adaptations[0]!;
+      assert.deepEqual([grid.layers, grid.tokens], [2, 7]);
+      const second = grid.places.filter(({ layer }) => layer === 1);
+      assert.deepEqual(
+        second.map(({ copies }) => copies.length).sort(),
+        [1, 2, 4],
+        "copies inside a group, none of them padding",
+      );
+      assert.deepEqual(second.find(({ copies }) => copies.length === 2)!.copies, [
+        ["maps.4", "maps.5"],
+        ["maps.6", "maps.7"],
+      ]);
+      // Tokens of a layer: interface by interface as listed; a group's own gain comes to the power of its modules.
+      const listed = sites.startsWith("maps[*]")
+        ? (group: number, gains: number[], offsets: number[]) => [...gains, ...offsets, group]
+        : (group: number, gains: number[], offsets: number[]) => [group, ...offsets, ...gains];
+      const tokens = [listed(2, [1, 1, 3, 1], [0, 0]), listed(1, [1, 1, 1, 5], [10, 0])].flatMap((layer) =>
+        layer.flatMap((number) => [number, number]),
+      );
+      const stored = Object.fromEntries([
+        ...Array.from({ length: 8 }, (_, place) => [`maps.${place}.weight`, identity] as const),
+        ...Array.from({ length: 8 }, (_, place) => [`memory.Shift.maps.${place}.strength`, [1]] as const),
+        ["memory.Shift.step", [1]] as const,
+      ]);
+      const { output } = run(model, "f", { x: [1, 2], t: tokens }, stored);
+      // 2^4 * 3, then twice + 10, then * 5.
+      assert.deepEqual(output, [(48 + 20) * 5, (96 + 20) * 5]);
+    }
   });
 
   it("pads ragged layers and says which tokens are present", async () => {

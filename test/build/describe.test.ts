@@ -42,6 +42,7 @@ model M(rank: int = 2) {
       site: "net.blocks.0.down",
       slot: "LoRA.A",
       copies: 1,
+      modules: 1,
       shape: "[2, 8]",
       start: 1,
       count: 2,

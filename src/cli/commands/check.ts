@@ -135,11 +135,11 @@ function showAdaptation(adaptation: AdaptationDescription): string {
     `${path}: ${layers} layers x ${tokens} tokens x ${rows} x ${columns}  (${layout}; ${count(numbers)} generated numbers${padding > 0 ? `, ${count(padding)} padding` : ""})`,
     textTable(
       ["tokens", "slot", "site", "copies", "shape", "count"],
-      places.map(({ site, slot, copies, shape, start, count: length }) => [
+      places.map(({ site, slot, copies, modules, shape, start, count: length }) => [
         `${start}-${start + length - 1}`,
         slot,
         site,
-        String(copies),
+        modules === 1 ? String(copies) : `${copies}, each for ${modules} modules`,
         shape,
         String(length),
       ]),

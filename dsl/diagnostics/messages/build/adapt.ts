@@ -46,6 +46,18 @@ export const adaptMessages = {
     text: ({ path, count, by }) => `the ${count} items of \`${path}\` do not group by ${by}`,
     example: adapted({ adapt: "adapt layers[* by 3] with Add(1) as Rows(4)" }),
   }),
+  groupsDisagree: defineMessage<{ list: string; first: number; second: number }>({
+    code: "W374",
+    text: ({ list, first, second }) =>
+      `\`${list}\` makes ${first} groups in one place and ${second} in another, which do not lie inside those`,
+    help: () =>
+      "A layer of the token grid is one of the coarsest groups, and holds the tokens of all finer ones inside it.",
+    example: adapted({
+      fields: "layers = [Unit(4)] * 6",
+      adapt: "adapt { layers[* by 2] with Add(1), layers[* by 3] with Add(1) } as Rows(4)",
+      body: "x",
+    }),
+  }),
   noSites: defineMessage({
     code: "W354",
     text: () => "this pattern names no module",
