@@ -13,14 +13,11 @@ export type Coordinates = ReadonlyMap<number, string>;
 /** Threads of a workgroup unless a kernel says otherwise. */
 export const workgroupSize = 64;
 
-const components = ["x", "y", "z", "w"] as const;
-
 export class KernelWriter {
   readonly #buffers: readonly Buffer[];
   readonly #written: ReadonlySet<BufferId>;
-  readonly #integers: number[] = [];
-  readonly #floats: number[] = [];
-  readonly #named = new Map<string, { readonly name: string; readonly value: number }>();
+  readonly #integers = new Map<string, number>();
+  readonly #floats = new Map<string, number>();
   readonly #bindings = new Map<BufferId, { position: number; access: BindingAccess }>();
   readonly #before: string[] = [];
   readonly #lines: string[] = [];
@@ -81,22 +78,20 @@ export class KernelWriter {
     if (!Number.isInteger(value) || Math.abs(value) > 2 ** 31 - 1) {
       throw new RangeError(`${value} does not fit into a 32-bit argument`);
     }
-    return this.#argument(key, value, "n", this.#integers);
+    return this.#argument(key, value, this.#integers);
   }
 
   /** The same for an f32. */
   float(key: string, value: number): string {
-    return this.#argument(key, value, "f", this.#floats);
+    return this.#argument(key, value, this.#floats);
   }
 
-  #argument(key: string, value: number, member: string, values: number[]): string {
-    const known = this.#named.get(key);
-    if (known && known.value !== value) throw new Error(`argument ${key} is ${known.value} and ${value}`);
-    if (known) return known.name;
-    const place = values.push(value) - 1;
-    const name = `arguments.${member}[${place >> 2}].${components[place & 3]}`;
-    this.#named.set(key, { name, value });
-    return name;
+  #argument(key: string, value: number, values: Map<string, number>): string {
+    const name = key.replaceAll(/\W+/g, "_");
+    const known = values.get(name);
+    if (known === undefined) values.set(name, value);
+    else if (known !== value) throw new Error(`argument ${key} is ${known} and ${value}`);
+    return `arguments.${name}`;
   }
 
   dtype(id: BufferId): Buffer["dtype"] {
@@ -116,7 +111,7 @@ export class KernelWriter {
     for (const [dimension, coordinate] of coordinates) {
       const stride = form.strides[dimension]!;
       if (stride === 0) continue;
-      terms.push(stride === 1 ? coordinate : `${coordinate} * ${this.integer(`${key}.${dimension}`, stride)}`);
+      terms.push(stride === 1 ? coordinate : `${coordinate} * ${this.integer(`${key}.stride${dimension}`, stride)}`);
     }
     return terms.join(" + ");
   }
@@ -131,9 +126,10 @@ export class KernelWriter {
     const address = this.let("a", this.affine(key, view.address, coordinates));
     const conditions = view.bounds.map((bound, number) => {
       const at = this.affine(`${key}.bound${number}`, bound.form, coordinates);
-      return `(u32(${at}) < u32(${this.integer(`${key}.bound${number}.size`, bound.size)}))`;
+      return `u32(${at}) < u32(${this.integer(`${key}.bound${number}.size`, bound.size)})`;
     });
-    const inside = conditions.length > 0 ? this.let("in", conditions.join(" & ")) : undefined;
+    const all = conditions.length > 1 ? conditions.map((one) => `(${one})`).join(" & ") : conditions[0];
+    const inside = all === undefined ? undefined : this.let("in", all);
     return (extra = "") => {
       const index = address + extra;
       // What lies outside may not be addressed either.
@@ -189,9 +185,7 @@ export class KernelWriter {
       const type = storageType(this.dtype(id), this.#written.has(id));
       return `@group(0) @binding(${position + 1}) var<storage, ${mode}> b${position}: array<${type}>;`;
     });
-    const text = [
-      ...this.#narrowAccess(),
-      ...this.#before,
+    const main = [
       `@compute @workgroup_size(${threads})`,
       "fn KERNEL(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) thread: u32) {",
       "  let unit = i32(group.x + group.y * groups.x);",
@@ -200,23 +194,23 @@ export class KernelWriter {
       ...this.#lines,
       "}",
     ].join("\n");
+    const own = [...this.#narrowAccess(), ...this.#before];
+    // Floats stand behind the integers, in vectors of four of their own.
     const members = [
-      `n: array<vec4<i32>, ${Math.ceil(this.#integers.length / 4)}>`,
-      ...(this.#floats.length > 0 ? [`f: array<vec4<f32>, ${Math.ceil(this.#floats.length / 4)}>`] : []),
+      ...[...this.#integers.keys()].map((name) => `  ${name}: i32,`),
+      ...[...this.#floats.keys()].map((name, place) => `  ${place === 0 ? "@align(16) " : ""}${name}: f32,`),
     ];
     return {
-      source: [
-        `struct Arguments { ${members.join(", ")} }`,
-        "@group(0) @binding(0) var<uniform> arguments: Arguments;",
-        ...arrays,
-        "",
-        ...functionsFor(text),
-        text,
-        "",
-      ].join("\n"),
+      source: paragraphs([
+        ["struct Arguments {", ...members, "}"].join("\n"),
+        ["@group(0) @binding(0) var<uniform> arguments: Arguments;", ...arrays].join("\n"),
+        ...functionsFor([...own, main].join("\n")),
+        ...own,
+        main,
+      ]),
       bindings: [...this.#bindings].map(([buffer, { access }]): EmittedBinding => ({ buffer, access })),
-      integers: this.#integers,
-      floats: this.#floats,
+      integers: [...this.#integers.values()],
+      floats: [...this.#floats.values()],
       units,
       cost,
     };
@@ -237,4 +231,13 @@ export class KernelWriter {
   #segment(id: BufferId): string {
     return segmentOf(this.#buffers[id]!.home);
   }
+}
+
+/** Parts of a text, those of several lines apart from others. */
+function paragraphs(parts: readonly string[]): string {
+  const isLine = (part: string | undefined) => part !== undefined && !part.includes("\n");
+  return parts
+    .map((part, place) => `${isLine(part) && isLine(parts[place - 1]) ? "" : "\n"}${part}\n`)
+    .join("")
+    .trimStart();
 }

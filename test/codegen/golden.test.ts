@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emitKernels } from "../../codegen/c/index.js";
+import { emitKernels as emitC } from "../../codegen/c/index.js";
+import { emitKernels as emitWgsl } from "../../codegen/wgsl/index.js";
 import type { Buffer, ElementwiseKernel, KernelRecord, ReductionKernel } from "../../src/kernels/record.js";
 import type { ScalarInstruction } from "../../src/kernels/scalar.js";
 import { input, output } from "./kernel-runs.js";
 
-const folder = join(import.meta.dirname, "..", "golden", "c");
+const emitters = { c: emitC, wgsl: emitWgsl } as const;
+type Language = keyof typeof emitters;
 
 /** Compares with the golden file; WEFT_GOLDEN=write replaces it. */
-function assertGolden(name: string, text: string): void {
-  const path = join(folder, `${name}.c`);
+function assertGolden(language: Language, name: string, text: string): void {
+  const folder = join(import.meta.dirname, "..", "golden", language);
+  const path = join(folder, `${name}.${language}`);
   if (process.env.WEFT_GOLDEN === "write") {
     mkdirSync(folder, { recursive: true });
     writeFileSync(path, text);
@@ -47,7 +50,8 @@ const view = (buffer: number, ...strides: number[]) => ({ buffer, offset: 0, str
 
 interface Sample {
   readonly name: string;
-  readonly shows: string;
+  /** What its kernels show, in the languages in which they show something. */
+  readonly shows: Readonly<Partial<Record<Language, string>>>;
   readonly buffers: readonly Buffer[];
   readonly record: KernelRecord;
 }
@@ -72,7 +76,10 @@ const reduction = (
 const samples: readonly Sample[] = [
   {
     name: "gelu-of-biased",
-    shows: "a broadcast operand, and a vector loop over the last dimension",
+    shows: {
+      c: "a broadcast operand, and a vector loop over the last dimension",
+      wgsl: "a broadcast operand, and a thread for every point",
+    },
     buffers: [input("x", 64 * 96), input("bias", 96), output("y", 64 * 96)],
     record: elementwise({
       extents: [64, 96],
@@ -95,7 +102,7 @@ const samples: readonly Sample[] = [
   },
   {
     name: "padded-sum",
-    shows: "bounds as predicates, and a long joined dimension cut into blocks",
+    shows: { c: "bounds as predicates, and a long joined dimension cut into blocks", wgsl: "bounds as conditions" },
     buffers: [input("x", 90_000), input("z", 100_000), output("y", 100_000)],
     record: elementwise({
       extents: [100, 1000],
@@ -109,7 +116,7 @@ const samples: readonly Sample[] = [
   },
   {
     name: "transpose",
-    shows: "tiles, where a load runs across the store's direction",
+    shows: { c: "tiles, where a load runs across the store's direction" },
     buffers: [input("x", 300 * 200), output("y", 300 * 200)],
     record: elementwise({
       extents: [200, 300],
@@ -120,7 +127,10 @@ const samples: readonly Sample[] = [
   },
   {
     name: "softmax-of-rows",
-    shows: "three walks over a row; exponentials are kept for the last",
+    shows: {
+      c: "three walks over a row; exponentials are kept for the last",
+      wgsl: "three walks of a workgroup over a row",
+    },
     buffers: [input("x", 32 * 200), output("y", 32 * 200)],
     record: reduction({
       extents: [32, 200],
@@ -139,7 +149,10 @@ const samples: readonly Sample[] = [
   },
   {
     name: "sum-of-columns",
-    shows: "a bias gradient: neighbouring columns in vector lanes",
+    shows: {
+      c: "a bias gradient: neighbouring columns in vector lanes",
+      wgsl: "a bias gradient: neighbouring threads take neighbouring columns",
+    },
     buffers: [input("x", 128 * 5000), output("y", 5000)],
     record: reduction({
       extents: [5000, 128],
@@ -151,7 +164,10 @@ const samples: readonly Sample[] = [
   },
   {
     name: "norm-of-everything",
-    shows: "partial results in private scratch, then their reduction",
+    shows: {
+      c: "partial results in private scratch, then their reduction",
+      wgsl: "partial results in private scratch, then their reduction",
+    },
     buffers: [input("x", 1_000_003), output("y", 1)],
     record: reduction({
       extents: [1_000_003],
@@ -161,26 +177,53 @@ const samples: readonly Sample[] = [
       stores: [{ access: view(1, 0), value: 3 }],
     }),
   },
+  {
+    name: "product-with-bias",
+    shows: { wgsl: "tiles of both operands in workgroup memory, and an epilogue" },
+    buffers: [input("x", 100 * 64), input("w", 48 * 64), input("bias", 48), output("y", 100 * 48)],
+    record: {
+      archetype: "contraction",
+      origins: [],
+      label: "sample",
+      batch: [],
+      rows: [100],
+      columns: [48],
+      products: [
+        {
+          reduced: [64],
+          lhs: { accesses: [view(0, 64, 0, 1)], body: [load(0)] },
+          rhs: { accesses: [view(1, 0, 64, 1)], body: [load(0)] },
+        },
+      ],
+      accesses: [view(2, 0, 1)],
+      epilogue: [{ kind: "accumulator", dtype: "f32" }, load(0), binary("add", 0, 1)],
+      stores: [{ access: view(3, 48, 1), value: 2 }],
+    },
+  },
 ];
 
-describe("C kernels as text", () => {
-  for (const { name, shows, buffers, record } of samples) {
-    it(`shows ${shows}`, () => {
-      const text = emitKernels(record, buffers)
-        .map(({ source, bindings, integers, units }) =>
-          [
-            `// units: ${units}`,
-            `// integers: ${integers.join(" ")}`,
-            ...bindings.map((binding) =>
-              "buffer" in binding
-                ? `// ${binding.access} buffer ${binding.buffer}`
-                : `// ${binding.access} private scratch: ${binding.private.bytes} bytes at ${binding.private.offset}`,
-            ),
-            source,
-          ].join("\n"),
-        )
-        .join("\n");
-      assertGolden(name, text);
-    });
-  }
-});
+for (const language of ["c", "wgsl"] as const) {
+  describe(`kernels as text in ${language === "c" ? "C" : "WGSL"}`, () => {
+    for (const { name, shows, buffers, record } of samples) {
+      if (shows[language] === undefined) continue;
+      it(`show ${shows[language]}`, () => {
+        const text = emitters[language](record, buffers)
+          .map(({ source, bindings, integers, floats, units }) =>
+            [
+              `// units: ${units}`,
+              `// integers: ${integers.join(" ")}`,
+              ...(floats.length > 0 ? [`// floats: ${floats.join(" ")}`] : []),
+              ...bindings.map((binding) =>
+                "buffer" in binding
+                  ? `// ${binding.access} buffer ${binding.buffer}`
+                  : `// ${binding.access} private scratch: ${binding.private.bytes} bytes at ${binding.private.offset}`,
+              ),
+              source,
+            ].join("\n"),
+          )
+          .join("\n");
+        assertGolden(language, name, text);
+      });
+    }
+  });
+}
