@@ -56,7 +56,11 @@ export function assemble(parts: ProgramParts, emitter: Emitter): Program {
         access: binding.access,
       };
     };
-    const placeOf = (id: number) => `${segmentOf(buffers[id]!.home)} ${offset(list, id)} ${buffers[id]!.dtype}`;
+    // What is empty stands nowhere, even if something else starts where it would.
+    const placeOf = (id: number) =>
+      buffers[id]!.elements === 0
+        ? `nothing ${id}`
+        : `${segmentOf(buffers[id]!.home)} ${offset(list, id)} ${buffers[id]!.dtype}`;
     return records.flatMap((record) => {
       const emitted = emitter.emit(emitter.bound?.(record, placeOf) ?? record, buffers);
       const privatePlaces = placesOfPrivate(emitted, scratch, plan.pieceBytes);

@@ -69,7 +69,7 @@ export function walkAlong(
   const stride = access.strides[dimension]!;
   if (stride === 0) return () => read();
   if (stride === 1) return (coordinate) => read(` + ${coordinate}`);
-  const step = writer.let("s", writer.integer(`${key}.${dimension}`, stride));
+  const step = writer.let("s", writer.integer(`${key}.stride${dimension}`, stride));
   return (coordinate) => read(` + ${coordinate} * ${step}`);
 }
 

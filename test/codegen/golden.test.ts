@@ -200,6 +200,37 @@ const samples: readonly Sample[] = [
       stores: [{ access: view(3, 48, 1), value: 2 }],
     },
   },
+  {
+    name: "masked-attention",
+    shows: { wgsl: "scores, weights and sums of a query in one workgroup" },
+    buffers: [
+      input("q", 8 * 40 * 32),
+      input("k", 4 * 40 * 32),
+      input("v", 4 * 40 * 32),
+      input("mask", 40, "bool"),
+      output("o", 8 * 40 * 32),
+      output("log sum", 8 * 40),
+    ],
+    record: {
+      archetype: "attention",
+      origins: [],
+      label: "sample",
+      batch: [2],
+      heads: 4,
+      group: 2,
+      queries: 40,
+      keys: 40,
+      width: 32,
+      valueWidth: 32,
+      scale: 0.25,
+      q: view(0, 5120, 1280, 32, 1),
+      k: view(1, 2560, 1280, 32, 1),
+      v: view(2, 2560, 1280, 32, 1),
+      mask: view(3, 0, 0, 0, 1),
+      output: view(4, 5120, 1280, 32, 1),
+      logSum: view(5, 160, 40, 1),
+    },
+  },
 ];
 
 for (const language of ["c", "wgsl"] as const) {
