@@ -60,7 +60,7 @@ function emitMeans(
   const place: Place = { batch: coordinates, rank: extents.length };
   const ofOutput = walkAlong(writer, "output", output, place, [undefined]);
   const ofCotangent = walkAlong(writer, "cotangent", cotangent, place, [undefined]);
-  writeDot(writer, "sum", writer.integer("valueWidth", valueWidth), ofOutput, ofCotangent);
+  writeDot(writer, "sum", writer.integer("value_width", valueWidth), ofOutput, ofCotangent);
   storeElement(writer, "mean", mean, place, [], "sum");
   return writer.finish(Math.ceil(rows / workgroupSize), (rows * valueWidth) / 10);
 }
@@ -80,6 +80,7 @@ function emitCotangent(
   const units = elementCount(batch) * (ofQuery ? heads * queries : (heads / group) * keys);
   if (units === 0) return undefined;
   const width = result === "dv" ? record.valueWidth : record.width;
+  const widthKey = result === "dv" ? "value_width" : "width";
   const others = ofQuery ? keys : queries;
   const writer = new KernelWriter(buffers, [record[result].buffer]);
   writer.declare(`var<workgroup> weights: array<f32, ${workgroupSize}>;`);
@@ -102,7 +103,7 @@ function emitCotangent(
   writer.close();
   writer.line("weights[lane] = weight;", "workgroupBarrier();");
   writer.line(`let count = min(${workgroupSize}, ${otherCount} - first);`);
-  writeChannels(writer, width, "channels", (channel, sum) => {
+  writeChannels(writer, width, widthKey, (channel, sum) => {
     writer.line(`var sum = ${sum};`);
     writeWeighted(writer, factorsOf(writer, record, place, result, channel));
     writer.line(`${sum} = sum;`);
@@ -111,7 +112,7 @@ function emitCotangent(
   writer.close();
   if (!ofQuery) writer.close();
   const line = ofQuery ? ["head", "query"] : ["key_head", "key"];
-  writeChannels(writer, width, "channels", (channel, sum) =>
+  writeChannels(writer, width, widthKey, (channel, sum) =>
     storeElement(writer, result, record[result], place, [...line, channel], sum),
   );
   const perPair = result === "dv" ? record.width + width : record.width + record.valueWidth + width;
@@ -158,7 +159,7 @@ function writeWeight(
     writeDot(
       writer,
       "slope",
-      writer.integer("valueWidth", record.valueWidth),
+      writer.integer("value_width", record.valueWidth),
       ofQuery,
       channels("v", v, "key_head", "key"),
     );

@@ -76,7 +76,7 @@ export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[
     "workgroupBarrier();",
     `let count = min(${workgroupSize}, ${keyCount} - first);`,
   );
-  writeChannels(writer, valueWidth, "valueWidth", (channel, sum) => {
+  writeChannels(writer, valueWidth, "value_width", (channel, sum) => {
     writer.line(`var sum = ${sum} * kept;`);
     writeWeighted(writer, walkAlong(writer, "v", v, place, ["key_head", undefined, channel]));
     writer.line(`${sum} = sum;`);
@@ -94,7 +94,7 @@ export function emitAttention(record: AttentionKernel, buffers: readonly Buffer[
     "let nowhere = whole == 0.0f;",
     "let divisor = select(whole, 1.0f, nowhere);",
   );
-  writeChannels(writer, valueWidth, "valueWidth", (channel, sum) =>
+  writeChannels(writer, valueWidth, "value_width", (channel, sum) =>
     storeElement(writer, "output", output, place, ["head", "query", channel], `${sum} / divisor`),
   );
   writer.open("if (lane == 0) {");

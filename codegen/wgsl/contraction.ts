@@ -16,7 +16,7 @@ const depth = 16;
 /** Rows or columns of one thread: few where a larger tile would mostly lie outside the result. */
 const perThread = (extent: number): 1 | 4 => (extent > 2 * side ? 4 : 1);
 
-/** One operand's part of a tile: rows of the left operand, or columns of the right one. */
+/** One operand's part of a tile: rows of the left operand, or columns of the right one. Names are those of the kernel's text. */
 interface Side {
   readonly perThread: number;
   /** Lines of a tile. */
@@ -25,14 +25,25 @@ interface Side {
   readonly pitch: number;
   /** Workgroup memory. */
   readonly array: string;
-  /** A thread's place among the lines. */
+  /** How many rows or columns the result has. */
+  readonly count: string;
+  /** The tile's first line, and a thread's place among its lines. */
+  readonly first: string;
   readonly thread: string;
 }
 
-const sideOf = (extent: number, array: string, thread: string): Side => {
-  const lines = side * perThread(extent);
-  return { perThread: perThread(extent), lines, pitch: lines + 1, array, thread };
-};
+function sideOf(writer: KernelWriter, line: "row" | "column", count: number): Side {
+  const lines = side * perThread(count);
+  return {
+    perThread: perThread(count),
+    lines,
+    pitch: lines + 1,
+    array: line === "row" ? "left_tile" : "right_tile",
+    count: writer.integer(`${line}s`, count),
+    first: `first_${line}`,
+    thread: `thread_${line}`,
+  };
+}
 
 /** Emits the kernels of a contraction: one, or none when its result is empty. */
 export function emitContraction(record: ContractionKernel, buffers: readonly Buffer[]): readonly EmittedKernel[] {
@@ -45,17 +56,17 @@ export function emitContraction(record: ContractionKernel, buffers: readonly Buf
     buffers,
     stores.map((store) => store.access.buffer),
   );
-  const ofRows = sideOf(rowCount, "left_tile", "thread_row");
-  const ofColumns = sideOf(columnCount, "right_tile", "thread_column");
+  const ofRows = sideOf(writer, "row", rowCount);
+  const ofColumns = sideOf(writer, "column", columnCount);
   for (const { array, pitch } of [ofRows, ofColumns]) {
     writer.declare(`var<workgroup> ${array}: array<f32, ${depth * pitch}>;`);
   }
   const [rowTiles, columnTiles] = [Math.ceil(rowCount / ofRows.lines), Math.ceil(columnCount / ofColumns.lines)];
   writer.line(
-    `let column_tile = unit % ${writer.integer("columnTiles", columnTiles)};`,
-    `let other_tiles = unit / ${writer.integer("columnTiles", columnTiles)};`,
-    `let row_tile = other_tiles % ${writer.integer("rowTiles", rowTiles)};`,
-    `let batch = other_tiles / ${writer.integer("rowTiles", rowTiles)};`,
+    `let column_tile = unit % ${writer.integer("column_tiles", columnTiles)};`,
+    `let other_tiles = unit / ${writer.integer("column_tiles", columnTiles)};`,
+    `let row_tile = other_tiles % ${writer.integer("row_tiles", rowTiles)};`,
+    `let batch = other_tiles / ${writer.integer("row_tiles", rowTiles)};`,
     `let first_row = row_tile * ${ofRows.lines};`,
     `let first_column = column_tile * ${ofColumns.lines};`,
     `let thread_row = lane / ${side};`,
@@ -67,8 +78,8 @@ export function emitContraction(record: ContractionKernel, buffers: readonly Buf
     const right = withoutDimensions(rhs, batch.length, rows.length);
     const count = writer.integer(`reduced${number}`, elementCount(reduced));
     writer.open(`for (var first = 0; first < ${count}; first += ${depth}) {`);
-    writeStaging(writer, `left${number}`, left, [batch, rows, reduced], ofRows, "first_row");
-    writeStaging(writer, `right${number}`, right, [batch, columns, reduced], ofColumns, "first_column");
+    writeStaging(writer, `left${number}`, left, [batch, rows, reduced], ofRows, count);
+    writeStaging(writer, `right${number}`, right, [batch, columns, reduced], ofColumns, count);
     writer.line("workgroupBarrier();");
     writeProducts(writer, ofRows, ofColumns);
     writer.line("workgroupBarrier();");
@@ -87,10 +98,10 @@ function writeStaging(
   operand: Operand,
   groups: readonly [readonly number[], readonly number[], readonly number[]],
   tile: Side,
-  firstLine: string,
+  count: string,
 ): void {
   const joined = joinGroups(groups, operand.accesses, operand.body, []);
-  defineOperand(writer, name, operand, joined, elementCount(groups[1]), elementCount(groups[2]));
+  defineOperand(writer, name, operand, joined, tile.count, count);
   const alongLines = contiguousLoads(joined, 1) > contiguousLoads(joined, 2);
   const [near, far] = alongLines ? ["line", "k"] : ["k", "line"];
   const length = alongLines ? tile.lines : depth;
@@ -99,7 +110,7 @@ function writeStaging(
     `let place = turn * ${workgroupSize} + lane;`,
     `let ${near} = place % ${length};`,
     `let ${far} = place / ${length};`,
-    `${tile.array}[k * ${tile.pitch} + line] = ${name}(batch, ${firstLine} + line, first + k);`,
+    `${tile.array}[k * ${tile.pitch} + line] = ${name}(batch, ${tile.first} + line, first + k);`,
   );
   writer.close();
 }
@@ -110,12 +121,11 @@ function defineOperand(
   name: string,
   operand: Operand,
   joined: Joined,
-  lines: number,
-  count: number,
+  lines: string,
+  count: string,
 ): void {
   writer.defineFunction(`fn ${name}(batch: i32, line: i32, k: i32) -> f32`, () => {
-    const outside = `line >= ${writer.integer(`${name}.lines`, lines)} || k >= ${writer.integer(`${name}.count`, count)}`;
-    writer.line(`if (${outside}) { return 0.0f; }`);
+    writer.line(`if (line >= ${lines} || k >= ${count}) { return 0.0f; }`);
     const coordinates = groupCoordinates(writer, joined, ["batch", "line", "k"], `${name}.`);
     const last = operand.body.length - 1;
     const value = writeValues(writer, operand.body, joined.space, [last], coordinates, { scope: `${name}.` });
@@ -144,7 +154,8 @@ function writeProducts(writer: KernelWriter, ofRows: Side, ofColumns: Side): voi
   writer.open(`for (var k = 0; k < ${depth}; k++) {`);
   for (const { perThread: count, array, pitch, thread } of [ofRows, ofColumns]) {
     for (let line = 0; line < count; line++) {
-      writer.line(`let ${array}${line} = ${array}[k * ${pitch} + ${thread} + ${line * side}];`);
+      const place = line === 0 ? thread : `${thread} + ${line * side}`;
+      writer.line(`let ${array}${line} = ${array}[k * ${pitch} + ${place}];`);
     }
   }
   for (let row = 0; row < ofRows.perThread; row++) {
@@ -161,11 +172,12 @@ function writeEpilogue(writer: KernelWriter, record: ContractionKernel, ofRows: 
   const { batch, rows, columns, accesses, epilogue, stores } = record;
   const joined = joinGroups([batch, rows, columns], accesses, epilogue, stores);
   writer.open(`for (var i = 0; i < ${ofRows.perThread}; i++) {`);
-  writer.line(`let row = first_row + ${ofRows.thread} + i * ${side};`);
-  writer.line(`if (row >= ${writer.integer("rows", elementCount(rows))}) { break; }`);
+  writer.line(`let row = first_row + thread_row + i * ${side};`, `if (row >= ${ofRows.count}) { break; }`);
   writer.open(`for (var j = 0; j < ${ofColumns.perThread}; j++) {`);
-  writer.line(`let column = first_column + ${ofColumns.thread} + j * ${side};`);
-  writer.line(`if (column >= ${writer.integer("columns", elementCount(columns))}) { break; }`);
+  writer.line(
+    `let column = first_column + thread_column + j * ${side};`,
+    `if (column >= ${ofColumns.count}) { break; }`,
+  );
   const coordinates = groupCoordinates(writer, joined, ["batch", "row", "column"], "");
   const wanted = stores.map((store) => store.value);
   const value = writeValues(writer, epilogue, joined.space, wanted, coordinates, {

@@ -179,8 +179,8 @@ const samples: readonly Sample[] = [
   },
   {
     name: "product-with-bias",
-    shows: { wgsl: "tiles of both operands in workgroup memory, and an epilogue" },
-    buffers: [input("x", 100 * 64), input("w", 48 * 64), input("bias", 48), output("y", 100 * 48)],
+    shows: { wgsl: "tiles of both operands in workgroup memory, a prologue and an epilogue" },
+    buffers: [input("x", 100 * 64), input("w", 48 * 64), input("bias", 48), output("y", 100 * 48), input("gain", 64)],
     record: {
       archetype: "contraction",
       origins: [],
@@ -191,7 +191,7 @@ const samples: readonly Sample[] = [
       products: [
         {
           reduced: [64],
-          lhs: { accesses: [view(0, 64, 0, 1)], body: [load(0)] },
+          lhs: { accesses: [view(0, 64, 0, 1), view(4, 0, 0, 1)], body: [load(0), load(1), binary("multiply", 0, 1)] },
           rhs: { accesses: [view(1, 0, 64, 1)], body: [load(0)] },
         },
       ],

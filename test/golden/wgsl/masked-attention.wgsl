@@ -22,7 +22,7 @@ struct Arguments {
   k_stride0: i32,
   k_stride1: i32,
   k_stride2: i32,
-  valueWidth: i32,
+  value_width: i32,
   v_offset: i32,
   v_stride0: i32,
   v_stride1: i32,
@@ -135,7 +135,7 @@ fn KERNEL(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     let count = min(64, arguments.keys - first);
     for (var turn = 0; turn < 1; turn++) {
       let channel = turn * 64 + lane;
-      if (channel >= arguments.valueWidth) { break; }
+      if (channel >= arguments.value_width) { break; }
       var sum = sums[turn] * kept;
       let a7 = arguments.v_offset + q3 * arguments.v_stride0 + key_head * arguments.v_stride1 + channel;
       let s8 = arguments.v_stride2;
@@ -154,7 +154,7 @@ fn KERNEL(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   let divisor = select(whole, 1.0f, nowhere);
   for (var turn = 0; turn < 1; turn++) {
     let channel = turn * 64 + lane;
-    if (channel >= arguments.valueWidth) { break; }
+    if (channel >= arguments.value_width) { break; }
     let t9 = arguments.output_offset + q3 * arguments.output_stride0 + head * arguments.output_stride1 + query * arguments.output_stride2 + channel;
     b4[t9] = sums[turn] / divisor;
   }
