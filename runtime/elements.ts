@@ -25,6 +25,13 @@ export function encoded(what: string, dtype: Dtype, shape: Shape, data: TensorDa
   return new Uint8Array(Uint16Array.from(data, narrow).buffer);
 }
 
+/** The bytes that hold a constant's numbers in a segment. */
+export function encodedNumbers(dtype: Dtype, values: readonly number[]): Uint8Array {
+  const data = allocate(storedDtype(dtype), values.length);
+  data.set(values);
+  return encoded("A constant", dtype, [values.length], data);
+}
+
 /** The numbers that bytes of a segment hold: a copy. */
 export function decoded(dtype: Dtype, bytes: Uint8Array): TensorData {
   const stored = storedDtype(dtype);

@@ -2,65 +2,61 @@
 import type { Program, TensorPlace } from "../codegen/program.js";
 import { formatShape, sameShape } from "../src/graph/shape.js";
 import type { ScalarName } from "../src/primitives/names.js";
-import type { DeviceTensor, Executable, TensorData } from "./device.js";
+import type { Device, DeviceTensor, Executable, TensorData } from "./device.js";
 import { encoded } from "./elements.js";
+import { RunSubmission } from "./run-submission.js";
 
 export type Inputs = Parameters<Executable["submit"]>[0];
 export type Scalars = NonNullable<Parameters<Executable["submit"]>[1]>;
 
-/** A run whose outputs may be given to others. */
-interface Source {
-  place(output: string): TensorPlace;
-}
-
 /** Where the value of an input comes from: bytes, or another submission's output. */
-export type GivenSource<S extends Source> = Uint8Array | { readonly submission: S; readonly output: string };
+export type GivenSource<Memory> = Uint8Array | { readonly submission: RunSubmission<Memory>; readonly output: string };
 
-interface Given<S extends Source> {
+interface Given<Memory> {
   readonly version: number;
   /** Undefined once it stands in the input's memory. */
-  source: GivenSource<S> | undefined;
+  source: GivenSource<Memory> | undefined;
 }
 
 /** All that one submission runs with. */
-export interface Taken<S extends Source> {
-  readonly inputs: ReadonlyMap<string, Given<S>>;
+export interface Taken<Memory> {
+  readonly inputs: ReadonlyMap<string, Given<Memory>>;
   readonly scalars: ReadonlyMap<ScalarName, number>;
 }
 
-export class GivenValues<S extends Source> {
+export class GivenValues<Memory> {
   readonly #program: Program;
   readonly #inputs: ReadonlyMap<string, TensorPlace>;
-  readonly #submissionOf: (tensor: DeviceTensor) => S | undefined;
-  readonly #given = new Map<string, Given<S>>();
+  readonly #device: Device;
+  readonly #given = new Map<string, Given<Memory>>();
   readonly #present = new Map<string, number>();
   readonly #scalars = new Map<ScalarName, number>();
   #versions = 0;
 
-  /** `submissionOf` gives the run that a tensor comes from; undefined when that was on another device. */
-  constructor(program: Program, submissionOf: (tensor: DeviceTensor) => S | undefined) {
+  constructor(program: Program, device: Device) {
     this.#program = program;
     this.#inputs = new Map(program.inputs.map((place) => [place.name, place]));
-    this.#submissionOf = submissionOf;
+    this.#device = device;
   }
 
   /** Checks what was handed in and copies host arrays: the caller may use them again at once. Accepts all, or throws and accepts nothing. */
-  take(inputs: Inputs, scalars: Scalars): Taken<S> {
+  take(inputs: Inputs, scalars: Scalars): Taken<Memory> {
     const accepted = Object.entries(inputs).map(([name, value]) => [name, this.#accept(name, value)] as const);
     for (const [name, given] of accepted) this.#given.set(name, given);
     for (const [name, value] of Object.entries(scalars) as [ScalarName, number][]) this.#scalars.set(name, value);
     return { inputs: new Map(this.#given), scalars: new Map(this.#scalars) };
   }
 
-  #accept(name: string, value: TensorData | DeviceTensor): Given<S> {
+  #accept(name: string, value: TensorData | DeviceTensor): Given<Memory> {
     const place = this.#inputs.get(name);
     if (!place) throw new Error(`The program has no input ${JSON.stringify(name)}`);
     const what = `Input ${JSON.stringify(name)}`;
     const version = ++this.#versions;
     if (ArrayBuffer.isView(value)) return { version, source: encoded(what, place.dtype, place.shape, value) };
-    const submission = this.#submissionOf(value);
-    if (!submission) throw new Error(`${what} is a tensor of another device`);
-    const { output } = value;
+    const { device, submission, output } = value;
+    if (device !== this.#device || !(submission instanceof RunSubmission)) {
+      throw new Error(`${what} is a tensor of another device`);
+    }
     const from = submission.place(output);
     if (from.dtype !== place.dtype || !sameShape(from.shape, place.shape)) {
       throw new Error(
@@ -74,7 +70,7 @@ export class GivenValues<S extends Source> {
    * Calls `write` for every input whose memory does not hold its value yet, when it is the submission's turn. Throws an Error for an input
    * without a value, and what `write` throws.
    */
-  writeInputs({ inputs }: Taken<S>, write: (place: TensorPlace, source: GivenSource<S>) => void): void {
+  writeInputs({ inputs }: Taken<Memory>, write: (place: TensorPlace, source: GivenSource<Memory>) => void): void {
     for (const [name, place] of this.#inputs) {
       const value = inputs.get(name);
       if (!value) throw new Error(`Input ${JSON.stringify(name)} was never given`);
@@ -88,7 +84,7 @@ export class GivenValues<S extends Source> {
   }
 
   /** Writes scalars, zero where none was given, into the bytes of their segment. */
-  writeScalars({ scalars }: Taken<S>, segment: Uint8Array): void {
+  writeScalars({ scalars }: Taken<Memory>, segment: Uint8Array): void {
     const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);
     for (const { name, offset } of this.#program.scalars) {
       const value = scalars.get(name) ?? 0;

@@ -2,18 +2,7 @@
 import type { Launch, Program, SegmentName } from "../codegen/program.js";
 import { bytesPerElement } from "../src/graph/dtype.js";
 import { elementCount } from "../src/graph/shape.js";
-
-export const segmentNames: readonly SegmentName[] = [
-  "parameters",
-  "gradients",
-  "optimizer",
-  "prepared",
-  "constants",
-  "inputs",
-  "outputs",
-  "scalars",
-  "scratch",
-];
+import { segmentNames } from "./segments.js";
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 

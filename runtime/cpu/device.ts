@@ -5,7 +5,7 @@ import { isTrusted } from "../../codegen/trust.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
 import type { Device, Executable, ParameterSet } from "../device.js";
 import { Line } from "../line.js";
-import { memoryLines } from "../memory-lines.js";
+import { memoryLines } from "../segments.js";
 import { validateProgram } from "../validate.js";
 import { cacheFolder, LibraryCache } from "./cache.js";
 import { type CompiledKernels, Compiler } from "./compiler.js";

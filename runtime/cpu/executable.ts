@@ -1,11 +1,11 @@
 import type { Launch, Program, SegmentName, TensorPlace } from "../../codegen/program.js";
 import type { Device, Executable, ParameterSet, Submission } from "../device.js";
-import { encoded, tensorBytes } from "../elements.js";
+import { encodedNumbers, tensorBytes } from "../elements.js";
 import { GivenValues, type Inputs, type Scalars, type Taken } from "../given-values.js";
 import type { Line } from "../line.js";
 import { storedSegments } from "../parameter-places.js";
 import { RunSubmission } from "../run-submission.js";
-import { segmentNames } from "../validate.js";
+import { ownSegments, segmentNames } from "../segments.js";
 import { NativeMemory } from "./memory.js";
 import { accessKind, elementKind, type NativeRuntime, type Pointer } from "./native.js";
 import { CpuParameterSet } from "./parameter-set.js";
@@ -32,7 +32,7 @@ export class CpuExecutable implements Executable {
   readonly #step: Pointer;
   readonly #prepare: Pointer;
   readonly #outputs: ReadonlyMap<string, TensorPlace>;
-  readonly #values: GivenValues<CpuSubmission>;
+  readonly #values: GivenValues<() => Uint8Array>;
   /** Which memory each segment is bound to at present. */
   readonly #bound = new Map<SegmentName, Pointer>();
   /** What later submissions are bound to, and what the one whose turn it is was. */
@@ -48,20 +48,16 @@ export class CpuExecutable implements Executable {
     this.program = program;
     this.#context = context;
     this.#outputs = new Map(program.outputs.map((place) => [place.name, place]));
-    this.#values = new GivenValues(program, ({ device, submission }) =>
-      device === context.device && submission instanceof RunSubmission ? submission : undefined,
-    );
+    this.#values = new GivenValues(program, context.device);
     const memory = new Map<SegmentName, NativeMemory>();
     const programs: Pointer[] = [];
     try {
-      for (const name of ["prepared", "constants", "inputs", "outputs", "scalars"] as const) {
+      for (const name of ownSegments) {
         // Also those without a byte: tensors without elements have their places there.
         memory.set(name, new NativeMemory(context.runtime, program.segments[name], `segment ${name}`));
       }
       for (const { dtype, offset, values } of program.constants) {
-        const array =
-          dtype === "i32" ? Int32Array : dtype === "u32" ? Uint32Array : dtype === "bool" ? Uint8Array : Float32Array;
-        const bytes = encoded("A constant", dtype, [values.length], array.from(values));
+        const bytes = encodedNumbers(dtype, values);
         memory.get("constants")!.view(offset, bytes.length).set(bytes);
       }
       for (const launches of [program.step, program.prepare])
@@ -137,7 +133,7 @@ export class CpuExecutable implements Executable {
 
   /** Takes over inputs, scalars and parameters now, and does `work` when it is this submission's turn, with everything in place. */
   #enqueue<T>(inputs: Inputs, scalars: Scalars, work: () => Promise<T>): Promise<T> {
-    let taken: Taken<CpuSubmission>;
+    let taken: Taken<() => Uint8Array>;
     const set = this.#bindsTo;
     try {
       if (this.#freed) throw new Error("The executable was freed");

@@ -7,7 +7,6 @@ export class Connection {
   readonly device: GPUDevice;
   readonly queue: GPUQueue;
   #lost: Error | undefined;
-  #closing = false;
   /** Promises that the GPU is to settle, and how they are told that it never will. */
   readonly #waiting = new Map<Promise<unknown>, (error: Error) => void>();
 
@@ -15,7 +14,7 @@ export class Connection {
     this.device = device;
     this.queue = device.queue;
     void device.lost.then(({ message }) => {
-      this.#lost = new Error(this.#closing ? "The device was closed" : `The device was lost: ${message}`);
+      this.#lost ??= new Error(`The device was lost: ${message}`);
       for (const reject of this.#waiting.values()) reject(this.#lost);
       this.#waiting.clear();
     });
@@ -81,7 +80,7 @@ export class Connection {
   /** Waits for what the GPU still owes, and lets it go. */
   async close(): Promise<void> {
     while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting.keys());
-    this.#closing = true;
+    this.#lost ??= new Error("The device was closed");
     this.device.destroy();
   }
 }

@@ -3,7 +3,7 @@ import type { Program } from "../../codegen/program.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
 import type { Device, Executable, ParameterSet } from "../device.js";
 import { Line } from "../line.js";
-import { memoryLines } from "../memory-lines.js";
+import { memoryLines } from "../segments.js";
 import { validateProgram } from "../validate.js";
 import { type AdapterDescription, bytesPerBinding, describeAdapter, requestAdapter, requestDevice } from "./adapter.js";
 import { chunkStarts, requireBindable } from "./chunks.js";
@@ -13,6 +13,7 @@ import { InFlight } from "./in-flight.js";
 import { OutputCopies } from "./output-copies.js";
 import { WebGpuParameterSet } from "./parameter-set.js";
 import { Pipelines } from "./pipelines.js";
+import { ProgramMemory } from "./program-memory.js";
 import { Segment } from "./segment.js";
 import { bufferUsage } from "./usage.js";
 
@@ -79,7 +80,8 @@ class OpenDevice implements WebGpuDevice {
       `kernels      ${kernels.length} (${compiled} compiled, ${kernels.length - compiled} known before)`,
     );
     await this.#reserveScratch(program);
-    const executable = await WebGpuExecutable.create(program, kernels, {
+    const memory = await ProgramMemory.allocate(program, this.#connection, this.#bytesPerBinding);
+    const executable = new WebGpuExecutable(program, kernels, memory, {
       device: this,
       connection: this.#connection,
       line: this.#line,
@@ -87,7 +89,6 @@ class OpenDevice implements WebGpuDevice {
       pipelines: this.#pipelines,
       copies: this.#copies,
       empty: (place) => this.#emptyBuffer(place),
-      bytesPerBinding: this.#bytesPerBinding,
       poison: this.#options.poison ?? false,
       scratch: () => this.#scratch!,
       forget: (freed) => this.#executables.delete(freed),

@@ -1,14 +1,12 @@
 /// <reference types="@webgpu/types" preserve="true" />
 import type { Program, SegmentName, TensorPlace } from "../../codegen/program.js";
 import type { Device, Executable, ParameterSet, Submission } from "../device.js";
-import { encoded, tensorBytes } from "../elements.js";
+import { tensorBytes } from "../elements.js";
 import { GivenValues, type Inputs, type Scalars, type Taken } from "../given-values.js";
 import type { Line } from "../line.js";
 import { type StoredSegment, storedSegments } from "../parameter-places.js";
 import { RunSubmission } from "../run-submission.js";
-import { segmentNames } from "../validate.js";
-import { packArguments } from "./arguments.js";
-import { chunkStarts } from "./chunks.js";
+import { segmentNames } from "../segments.js";
 import type { Connection } from "./connection.js";
 import { firstNonFinite } from "./finite.js";
 import type { InFlight } from "./in-flight.js";
@@ -18,8 +16,8 @@ import { Outputs } from "./outputs.js";
 import { WebGpuParameterSet } from "./parameter-set.js";
 import type { Kernel, Pipelines } from "./pipelines.js";
 import { launchTimes } from "./profile.js";
-import { Segment, wholeWords } from "./segment.js";
-import { bufferUsage } from "./usage.js";
+import type { ProgramMemory } from "./program-memory.js";
+import { type Segment, wholeWords } from "./segment.js";
 
 /** What executables share on one device. */
 export interface WebGpuContext {
@@ -30,7 +28,6 @@ export interface WebGpuContext {
   readonly pipelines: Pipelines;
   readonly copies: OutputCopies;
   readonly empty: EmptyBuffers;
-  readonly bytesPerBinding: number;
   /** Whether outputs and scratch are filled with NaN before every run. */
   readonly poison: boolean;
   /** Called when an executable has freed its memory. */
@@ -38,8 +35,6 @@ export interface WebGpuContext {
   /** At least as much as any loaded program needs; another segment when a larger program is loaded. */
   scratch(): Segment;
 }
-
-const ownSegments = ["prepared", "constants", "inputs", "outputs", "scalars"] as const;
 
 type WebGpuSubmission = RunSubmission<Outputs>;
 
@@ -62,12 +57,11 @@ interface Begun {
 export class WebGpuExecutable implements Executable {
   readonly program: Program;
   readonly #context: WebGpuContext;
-  readonly #memory: ReadonlyMap<SegmentName, Segment>;
-  readonly #uniform: GPUBuffer;
+  readonly #memory: ProgramMemory;
   readonly #step: LaunchList;
   readonly #prepare: LaunchList;
   readonly #outputs: ReadonlyMap<string, TensorPlace>;
-  readonly #values: GivenValues<WebGpuSubmission>;
+  readonly #values: GivenValues<Outputs>;
   readonly #scalars: Uint8Array;
   /** Segments that the step changes and that outlive it. */
   readonly #changes: ReadonlySet<StoredSegment>;
@@ -81,24 +75,16 @@ export class WebGpuExecutable implements Executable {
   #preparedVersion: number | undefined;
   #freed = false;
 
-  private constructor(
-    program: Program,
-    kernels: readonly Kernel[],
-    context: WebGpuContext,
-    memory: ReadonlyMap<SegmentName, Segment>,
-    uniform: GPUBuffer,
-    places: ReturnType<typeof packArguments>["places"],
-  ) {
+  /** `kernels` are the program's, compiled. */
+  constructor(program: Program, kernels: readonly Kernel[], memory: ProgramMemory, context: WebGpuContext) {
     this.program = program;
     this.#context = context;
     this.#memory = memory;
-    this.#uniform = uniform;
+    const { uniform, places } = memory;
     this.#step = new LaunchList(program.step, kernels, uniform, places);
     this.#prepare = new LaunchList(program.prepare, kernels, uniform, places.slice(program.step.length));
     this.#outputs = new Map(program.outputs.map((place) => [place.name, place]));
-    this.#values = new GivenValues(program, ({ device, submission }) =>
-      device === context.device && submission instanceof RunSubmission ? submission : undefined,
-    );
+    this.#values = new GivenValues(program, context.device);
     this.#scalars = new Uint8Array(wholeWords(program.segments.scalars));
     const written = new Set(
       program.step.flatMap(({ bindings }) =>
@@ -106,41 +92,6 @@ export class WebGpuExecutable implements Executable {
       ),
     );
     this.#changes = new Set(storedSegments.filter((segment) => written.has(segment)));
-  }
-
-  /** `kernels` are the program's, compiled. Rejects with an Error when memory is short. */
-  static async create(program: Program, kernels: readonly Kernel[], context: WebGpuContext): Promise<WebGpuExecutable> {
-    const { connection, bytesPerBinding } = context;
-    const memory = new Map<SegmentName, Segment>();
-    const { bytes, places } = packArguments([...program.step, ...program.prepare]);
-    let uniform: GPUBuffer | undefined;
-    try {
-      for (const name of ownSegments) {
-        const size = program.segments[name];
-        const starts = chunkStarts(name, size, program.parameters, bytesPerBinding);
-        memory.set(name, await Segment.allocate(connection, name, size, starts));
-      }
-      const { accepted } = connection.checked("arguments and constants of a program", () => {
-        uniform = connection.device.createBuffer({
-          label: "arguments",
-          size: Math.max(16, bytes.length),
-          usage: bufferUsage.uniform | bufferUsage.copyDestination,
-        });
-        connection.queue.writeBuffer(uniform, 0, bytes);
-        for (const { dtype, offset, values } of program.constants) {
-          const array =
-            dtype === "i32" ? Int32Array : dtype === "u32" ? Uint32Array : dtype === "bool" ? Uint8Array : Float32Array;
-          const contents = encoded("A constant", dtype, [values.length], array.from(values));
-          memory.get("constants")!.write(connection, offset, contents);
-        }
-      });
-      await accepted;
-      return new WebGpuExecutable(program, kernels, context, memory, uniform!, places);
-    } catch (error) {
-      for (const segment of memory.values()) segment.free();
-      uniform?.destroy();
-      throw error;
-    }
   }
 
   bind(set: ParameterSet): void {
@@ -196,8 +147,7 @@ export class WebGpuExecutable implements Executable {
         });
         kept?.readyAfter(accepted);
       }
-      for (const segment of this.#memory.values()) segment.free();
-      this.#uniform.destroy();
+      this.#memory.free();
       this.#context.forget(this);
     });
   }
@@ -209,8 +159,8 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Takes over inputs, scalars and parameters now, and does `work` when it is this submission's turn, with all memory bound. */
-  #enqueue<T>(inputs: Inputs, scalars: Scalars, work: (taken: Taken<WebGpuSubmission>) => T | Promise<T>): Promise<T> {
-    let taken: Taken<WebGpuSubmission>;
+  #enqueue<T>(inputs: Inputs, scalars: Scalars, work: (taken: Taken<Outputs>) => T | Promise<T>): Promise<T> {
+    let taken: Taken<Outputs>;
     const set = this.#bindsTo;
     try {
       if (this.#freed) throw new Error("The executable was freed");
@@ -230,7 +180,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Gives one run to the GPU. */
-  #start(taken: Taken<WebGpuSubmission>): Run {
+  #start(taken: Taken<Outputs>): Run {
     const { connection, inFlight } = this.#context;
     const { pieces } = this.#step;
     const { result: begun, accepted } = connection.checked("a run of the program", () => {
@@ -255,11 +205,11 @@ export class WebGpuExecutable implements Executable {
       this.#preparedVersion = undefined;
     });
     inFlight.add(done, (milliseconds) => pieces.took(milliseconds));
-    return { outputs: new Outputs(connection, this.#memory.get("outputs")!), done };
+    return { outputs: new Outputs(connection, this.#memory.of("outputs")), done };
   }
 
   /** Writes what was given and prepares, without running the step. */
-  async #bringUp(taken: Taken<WebGpuSubmission>): Promise<void> {
+  async #bringUp(taken: Taken<Outputs>): Promise<void> {
     const { connection } = this.#context;
     const { result: begun, accepted } = connection.checked("the inputs of a run", () => {
       const begun = this.#begin(taken);
@@ -287,23 +237,30 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Writes what was given and saves the outputs of before, so that a run may be encoded. Throws an Error for an input without a value. */
-  #begin(taken: Taken<WebGpuSubmission>): Begun {
+  #begin(taken: Taken<Outputs>): Begun {
     const { connection, poison } = this.#context;
     const encoder = connection.device.createCommandEncoder();
-    const sources = this.#writeGiven(taken, encoder);
+    let sources: readonly Promise<void>[];
+    try {
+      sources = this.#writeGiven(taken, encoder);
+    } catch (error) {
+      // The inputs before the one that failed count as written.
+      connection.queue.submit([encoder.finish()]);
+      throw error;
+    }
     const kept = this.#keepLast(encoder);
     if (!poison) return { encoder, sources, kept };
     connection.queue.submit([encoder.finish()]);
-    this.#memory.get("outputs")!.poison(connection);
+    this.#memory.of("outputs").poison(connection);
     this.#bound.get("scratch")?.poison(connection);
     return { encoder: connection.device.createCommandEncoder(), sources, kept };
   }
 
   /** Writes inputs and scalars that changed. Returns what must have gone well for the inputs to be right. */
-  #writeGiven(taken: Taken<WebGpuSubmission>, encoder: GPUCommandEncoder): readonly Promise<void>[] {
+  #writeGiven(taken: Taken<Outputs>, encoder: GPUCommandEncoder): readonly Promise<void>[] {
     const { connection } = this.#context;
     const sources: Promise<void>[] = [];
-    const inputs = this.#memory.get("inputs")!;
+    const inputs = this.#memory.of("inputs");
     this.#values.writeInputs(taken, ({ dtype, shape, offset }, source) => {
       if (source instanceof Uint8Array) return inputs.write(connection, offset, source);
       const { submission, output } = source;
@@ -323,7 +280,7 @@ export class WebGpuExecutable implements Executable {
     const before = this.#scalars.slice();
     this.#values.writeScalars(taken, this.#scalars);
     if (this.#scalars.some((byte, place) => byte !== before[place])) {
-      this.#memory.get("scalars")!.write(connection, 0, this.#scalars);
+      this.#memory.of("scalars").write(connection, 0, this.#scalars);
     }
     return sources;
   }
@@ -338,15 +295,14 @@ export class WebGpuExecutable implements Executable {
 
   /** Makes bind groups for segments that moved or were not there yet. */
   async #bindSegments(): Promise<void> {
-    const moved = new Set<SegmentName>();
+    const moved = new Map<SegmentName, Segment>();
     for (const name of segmentNames) {
       const segment = this.#segment(name);
       const present = segment instanceof Promise ? await segment : segment;
-      if (!present || this.#bound.get(name) === present) continue;
-      this.#bound.set(name, present);
-      moved.add(name);
+      if (present && this.#bound.get(name) !== present) moved.set(name, present);
     }
     if (moved.size === 0) return;
+    for (const [name, segment] of moved) this.#bound.set(name, segment);
     const { connection, empty } = this.#context;
     const { accepted } = connection.checked("the bindings of a program", () => {
       for (const list of [this.#prepare, this.#step]) list.bind(connection, this.#bound, moved, empty);
@@ -364,7 +320,7 @@ export class WebGpuExecutable implements Executable {
     const bytes = this.program.segments[name];
     if (name === "scratch") return bytes > 0 ? this.#context.scratch() : undefined;
     const stored = storedSegments.find((segment) => segment === name);
-    if (!stored) return this.#memory.get(name);
+    if (!stored) return this.#memory.segments.get(name);
     if (bytes === 0) return undefined;
     if (!this.#set) throw new Error("No parameters are bound to the executable");
     const needed = stored === "optimizer" ? bytes : Math.max(bytes, this.#set.layout.bytes);
@@ -375,7 +331,7 @@ export class WebGpuExecutable implements Executable {
   #keepLast(encoder: GPUCommandEncoder): Outputs | undefined {
     let kept: Outputs | undefined;
     this.#last?.deref()?.keep(() => {
-      kept = this.#context.copies.encodeCopy(encoder, this.#memory.get("outputs")!);
+      kept = this.#context.copies.encodeCopy(encoder, this.#memory.of("outputs"));
       return kept;
     });
     this.#last = undefined;

@@ -1,4 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
 /** Finds the first launch that wrote a number that is not finite. */
 
 import type { SegmentName } from "../../codegen/program.js";

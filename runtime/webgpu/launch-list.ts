@@ -50,7 +50,7 @@ export class LaunchList {
   bind(
     { device }: Connection,
     segments: ReadonlyMap<SegmentName, Segment>,
-    moved: ReadonlySet<SegmentName>,
+    moved: ReadonlyMap<SegmentName, Segment>,
     empty: EmptyBuffers,
   ): void {
     for (const [number, { bindings, label }] of this.launches.entries()) {

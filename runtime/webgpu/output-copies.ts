@@ -1,8 +1,8 @@
+/// <reference types="@webgpu/types" preserve="true" />
 import type { Connection } from "./connection.js";
 import { Outputs } from "./outputs.js";
 import { encodeCopy, Segment } from "./segment.js";
 
-/// <reference types="@webgpu/types" preserve="true" />
 /** Outputs of earlier runs that someone may still read, each in memory of its own until nobody can. */
 export class OutputCopies {
   readonly #connection: Connection;

@@ -1,4 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
 /** How long each launch takes. */
 import type { Connection } from "./connection.js";
 import type { LaunchList } from "./launch-list.js";

@@ -1,4 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
 /** Copies bytes of the GPU's memory to the host. */
 import type { Connection } from "./connection.js";
 import { type Segment, wholeWords } from "./segment.js";

@@ -119,6 +119,18 @@ export function keepsTheContract({ open, programs, large }: Subject): void {
     set.free();
   });
 
+  it("keeps an input that it was given beside one that was missing", async () => {
+    const maker = await device.load(programs.sum());
+    const taker = await device.load(programs.sum());
+    const made = maker.submit({ x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) });
+    await assert.rejects(taker.submit({ x: made.output("y") }).done, /Input "z" was never given/);
+    maker.submit({ x: floats(0, 0, 0, 0) });
+    const complete = taker.submit({ z: floats(10, 10, 10, 10) });
+    assert.deepEqual((await complete.read(["y"])).y, floats(12, 13, 14, 15));
+    maker.free();
+    taker.free();
+  });
+
   it("shares parameters and optimiser state among executables", async () => {
     const set = await device.parameters(layout);
     await set.write("a", floats(1, 1, 1, 1));
@@ -325,6 +337,7 @@ export function keepsTheContract({ open, programs, large }: Subject): void {
     await assert.rejects(executable.submit({}).done, /closed/);
     await assert.rejects(closing.load(programs.sum()), /closed/);
     executable.free();
+    assert.deepEqual((await submission.read(["y"])).y, floats(2, 3, 4, 5), "after the executable was freed");
   });
 
   it("keeps the memory of what runs while it closes, whatever is freed meanwhile", async () => {

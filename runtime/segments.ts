@@ -1,4 +1,20 @@
-import type { Program } from "../codegen/program.js";
+/** The segments of a program's memory. */
+import type { Program, SegmentName } from "../codegen/program.js";
+
+export const segmentNames: readonly SegmentName[] = [
+  "parameters",
+  "gradients",
+  "optimizer",
+  "prepared",
+  "constants",
+  "inputs",
+  "outputs",
+  "scalars",
+  "scratch",
+];
+
+/** Those that every executable has for itself. The parameters have some, and the device has scratch. */
+export const ownSegments = ["prepared", "constants", "inputs", "outputs", "scalars"] as const satisfies SegmentName[];
 
 /** What a program takes of every segment, one line each. */
 export function memoryLines(program: Program): readonly string[] {
