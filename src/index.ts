@@ -22,7 +22,15 @@ export type { TrainingOptions, TrainingResult } from "../runtime/training/option
 export type { TrainingPrograms } from "../runtime/training/programs.js";
 export { loadStage, runEvaluation, train } from "../runtime/training/train.js";
 export { type DataModule, type DataOptions, safetensorsSource } from "./api/data.js";
-export { type DeviceKind, deviceKinds, type OpenDevice, openDevice } from "./api/devices.js";
+export { type DeviceReport, reportDevices } from "./api/device-report.js";
+export {
+  type DeviceKind,
+  type DeviceOptions,
+  deviceKinds,
+  type OpenDevice,
+  openDevice,
+  targetOf,
+} from "./api/devices.js";
 export { type Compiled, type CompileOptions, compile, SourcesError } from "./api/load.js";
 export { programFor } from "./api/programs.js";
 export { type RunRequest, runEntry } from "./api/run.js";

@@ -56,7 +56,10 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   return adapter.requestDevice({ requiredFeatures: features, requiredLimits: { ...limits } });
 }
 
+/** Kernels count elements by i32. */
+const mostBytes = 2 ** 31;
+
 /** Bytes of a buffer that a kernel can bind at once: a multiple of 256. */
 export const bytesPerBinding = (
   limits: Pick<GPUSupportedLimits, "maxBufferSize" | "maxStorageBufferBindingSize">,
-): number => Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / 256) * 256;
+): number => Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, mostBytes - 1) / 256) * 256;

@@ -1,6 +1,6 @@
 /**
- * Programs that were compiled before, by any process of this user, in the same folder as the compiled kernels. A program is native code in
- * the end, so only what this very compiler would make is taken: the name of a file covers the compiler's own text, the model's, and all
+ * Programs that were compiled before, by any process of this user and for any target, in the same folder as the compiled kernels. A program
+ * may be native code in the end, so only what this very compiler would make is taken: the name of a file covers the compiler's own text, the model's, and all
  * settings. Who can write to the folder could put libraries there as well, so a folder that others can write to is not read (`LibraryCache`);
  * the digest is for what a crash or a disk has torn.
  */

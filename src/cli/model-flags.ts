@@ -62,12 +62,12 @@ export function withDeviceFlags<T>(parser: Argv<T>): Argv<T & DeviceFlags> {
     .option("device", {
       choices: deviceKinds,
       requiresArg: true,
-      describe: "Where it runs (default: the fastest there is)",
+      describe: "Where it runs (default: a GPU if there is one, else the CPU)",
     })
     .option("threads", {
       type: "number",
       requiresArg: true,
-      describe: "Threads of the CPU device",
+      describe: "Threads of the CPU device, which it then is unless --device says otherwise",
       coerce: wholeNumber("threads", 1),
     }) as Argv<T & DeviceFlags>;
 }

@@ -4,11 +4,19 @@ import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isTrusted } from "../../codegen/trust.js";
 import { describeTarget } from "../../runtime/cpu/target.js";
+import { describeWebGpuTarget, webgpuTarget } from "../../runtime/webgpu/target.js";
 import { cachedProgram } from "../../src/api/program-cache.js";
 import { type Compiled, compile, nodeHost, programFor } from "../../src/index.js";
 import { model, temporaryFolder } from "../cli/support.js";
 
 const options = { purpose: { kind: "forward" }, batch: 2, target: describeTarget({ threads: 2 }) } as const;
+
+const limits = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxStorageBufferBindingSize: 1 << 28,
+  maxBufferSize: 1 << 28,
+  maxComputeWorkgroupStorageSize: 1 << 15,
+};
 
 describe("the cache of programs", () => {
   let compiled: Compiled;
@@ -44,9 +52,11 @@ describe("the cache of programs", () => {
     await cached("predict", { purpose: { kind: "gradients", withRespectTo: ["weight"] } });
     await cached("predict", { batch: 3 });
     await cached("predict", { target: describeTarget({ threads: 1 }) });
+    await cached("predict", { target: webgpuTarget });
+    await cached("predict", { target: describeWebGpuTarget({ ...limits, maxStorageBuffersPerShaderStage: 10 }) });
     await cached("predict", {}, changed);
     await cached("predict", {}, commented);
-    assert.equal((await files()).length, 7);
+    assert.equal((await files()).length, 9);
   });
 
   it("compiles again what was torn or changed", async () => {

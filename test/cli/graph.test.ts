@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseGraph } from "../../src/graph/text.js";
 import { model, temporaryFolder, weft } from "./support.js";
@@ -74,6 +74,30 @@ describe("weft graph", () => {
     const { code, stderr } = await weft("graph", model("small"), "lose");
     assert.equal(code, 2);
     assert.match(stderr, /model Small has no entry point "lose"; it has predict, loss/);
+  });
+
+  it("shows the kernels of a device that is not there", async () => {
+    for (const device of ["webgpu", "cpu", "reference"]) {
+      const { code, stdout, stderr } = await graph("--after", "fused", "--device", device);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, /^kernel 0: /m);
+    }
+  });
+
+  it("says which line makes a tensor that a device cannot bind", async () => {
+    const path = join(await temporaryFolder(), "wide.weft");
+    await writeFile(path, "model Wide() {\n  fn f(x: [4096, 2]) -> [4096, 2] {\n    (x @ x.T) @ x\n  }\n}\n");
+    const wide = (...flags: readonly string[]) => weft("graph", path, "f", "--after", "fused", ...flags);
+    assert.equal((await wide("--device", "webgpu")).code, 0);
+    assert.equal((await wide("--device", "cpu", "--batch", "4")).code, 0);
+    const { code, stdout, stderr } = await wide("--device", "webgpu", "--batch", "4");
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(
+      stderr,
+      /error\[W400\]: a tensor that is computed here takes 256 MiB, but webgpu binds 128 MiB at most/,
+    );
+    assert.match(stderr, /wide\.weft:3:5\n/);
+    assert.match(stderr, /smaller batch \(it is 4\)/);
   });
 
   it("draws a generator with the modules it is made of", async () => {

@@ -5,6 +5,7 @@ import type { Program } from "../../codegen/program.js";
 import { wgslProgram } from "../../codegen/wgsl/program.js";
 import { describeTarget } from "../../runtime/cpu/target.js";
 import type { Device } from "../../runtime/device.js";
+import { webgpuTarget } from "../../runtime/webgpu/target.js";
 import type { Target } from "../../src/target.js";
 import { openPoisoned as openCpu } from "../cpu/open-device.js";
 import { openPoisoned as openWebGpu } from "../webgpu/open-device.js";
@@ -36,17 +37,6 @@ export function describeOnDevices(what: string, suite: (device: () => Device, la
     suiteOn("WGSL", () => openWebGpu()),
   );
 }
-
-const webgpuTarget: Target = {
-  name: "webgpu",
-  language: "wgsl",
-  dtypes: ["f32", "f16", "bf16", "i32", "u32", "bool"],
-  vectorWidth: 1,
-  threads: 1,
-  limits: { buffersPerKernel: 8, bytesPerBinding: 128 << 20 },
-  cacheBytes: { level1: 0, level2: 0 },
-  contractionPrologue: true,
-};
 
 /** What kernels are fused for on a device. */
 export const targetOf = (device: Device): Target => (device.kind === "webgpu" ? webgpuTarget : describeTarget());

@@ -96,6 +96,14 @@ describe("the house", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("compiles for targets that are data: only src/target.ts names one", () => {
+    const wrong = files
+      .filter(({ path }) => path.startsWith("src/") && !isRoof(path) && path !== "src/target.ts")
+      .filter(({ path }) => /\b(cpu|webgpu|wgsl|cuda)\b/i.test(readFileSync(join(root, path), "utf8")))
+      .map(({ path }) => path);
+    assert.deepEqual(wrong, []);
+  });
+
   it("knows no particular interface: the word LoRA stands in no compiler or runtime file outside export code", () => {
     const wrong = ["src", "codegen", "runtime"]
       .flatMap(sourceFiles)

@@ -49,6 +49,12 @@ async function driverFolder(): Promise<string> {
   return folder;
 }
 
+/** The variables by which a process of its own finds the software adapter. */
+export async function softwareEnvironment(): Promise<NodeJS.ProcessEnv> {
+  const folder = await driverFolder();
+  return { LD_LIBRARY_PATH: folder, VK_DRIVER_FILES: join(folder, "vk_swiftshader_icd.json") };
+}
+
 let opened: Promise<GPU> | undefined;
 
 /** Dawn over the adapter of the tests; opened once a process. Rejects where `unavailable` says why. */

@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
-import { targetOf } from "../../api/devices.js";
+import { type DeviceKind, deviceKinds, targetOf } from "../../api/devices.js";
+import { withSources } from "../../api/load.js";
 import { lower, type PassName, type Purpose } from "../../compile.js";
 import type { Graph } from "../../graph/graph.js";
 import { printGraph } from "../../graph/text.js";
@@ -14,6 +15,7 @@ interface Options extends ModelFlags {
   format: "text" | "svg" | "html";
   batch: number;
   gradients: boolean;
+  device: DeviceKind;
   out: string | undefined;
 }
 
@@ -45,22 +47,30 @@ export const graphCommand: CommandModule<object, Options> = {
         default: false,
         describe: "With the gradients of all trained tensors (always so after differentiated)",
       })
+      .option("device", {
+        choices: deviceKinds,
+        default: "cpu" as const,
+        requiresArg: true,
+        describe: "Whose kernels are shown after fused; it need not be there",
+      })
       .option("out", { type: "string", requiresArg: true, describe: "Write to this file instead of stdout" }) as never,
   async handler(options) {
-    const { fn, after, format, batch, gradients, out } = options;
-    const { model } = await compileNamed(options);
+    const { fn, after, format, batch, gradients, device, out } = options;
+    const { model, sources } = await compileNamed(options);
     requireEntryPoint(model, fn);
     const graphs = new Map<string, Graph>();
     const purpose: Purpose =
       gradients || after === "differentiated"
         ? { kind: "gradients", withRespectTo: trainedLeaves(model.entryPoint(fn).graph) }
         : { kind: "forward" };
-    const lowered = lower(model, fn, {
-      purpose,
-      batch,
-      target: targetOf("cpu"),
-      observe: (pass, graph) => void graphs.set(pass, graph),
-    });
+    const lowered = withSources(sources, () =>
+      lower(model, fn, {
+        purpose,
+        batch,
+        target: targetOf(device),
+        observe: (pass, graph) => void graphs.set(pass, graph),
+      }),
+    );
     const text = await shown(after === "fused" ? lowered.lists[0]! : graphs.get(after)!, format);
     if (out === undefined) process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     else await nodeHost().writeBytes(out, new TextEncoder().encode(text));
