@@ -29,7 +29,7 @@ describeWebGpu("the WebGPU device", function () {
     await device.close();
   });
 
-  keepsTheContract({ open: openPoisoned, programs, large: 1 << 16 });
+  keepsTheContract({ open: openPoisoned, programs, large: onHardware ? 1 << 22 : 1 << 16 });
 
   it("shows the compiler's message for a kernel that it refuses, and names what the kernel computes", async () => {
     const device = await openPoisoned();
@@ -138,6 +138,32 @@ describeWebGpu("the WebGPU device", function () {
     await device.load({ ...program, segments: { ...program.segments, scratch: 1 << 16 } });
     await executable.submit({ x }).done;
     assert.deepEqual(await set.read("a"), floats(2, 4, 6, 8));
+    await device.close();
+  });
+
+  it("has two submissions in flight at most", async () => {
+    const { device, own } = await openWatched();
+    const executable = await device.load(programs.sum());
+    const finish: (() => void)[] = [];
+    const { queue } = own;
+    const workDone = queue.onSubmittedWorkDone;
+    queue.onSubmittedWorkDone = async () => {
+      const told = workDone.call(queue);
+      await new Promise<void>((resolve) => finish.push(resolve));
+      return told;
+    };
+    const given = { x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) };
+    const submissions = [1, 2, 3, 4].map(() => executable.submit(given));
+    const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
+    assert.equal(finish.length, 2);
+    finish[0]!();
+    await submissions[0]!.done;
+    await settled();
+    assert.equal(finish.length, 3);
+    queue.onSubmittedWorkDone = workDone;
+    for (const end of finish) end();
+    await Promise.all(submissions.map(({ done }) => done));
     await device.close();
   });
 
