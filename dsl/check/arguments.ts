@@ -18,6 +18,8 @@ export interface Callee {
   readonly variadic?: boolean;
   /** Takes further arguments of any name. */
   readonly open?: boolean;
+  /** Takes further arguments, with names or without: `...rest`. */
+  readonly rest?: boolean;
   /** Where it is declared, to point at. */
   readonly declared?: Span;
 }
@@ -41,6 +43,7 @@ export function matchArguments(
     return undefined;
   };
   const matched = given.map((argument) => {
+    if (argument.rest) return undefined;
     if (argument.name === undefined) {
       if (named !== undefined) {
         const label = { span: named.span, text: "this argument has a name" };
@@ -49,6 +52,7 @@ export function matchArguments(
       const index = callee.variadic ? 0 : positional;
       positional += 1;
       if (index >= callee.parameters.length) {
+        if (callee.rest) return undefined;
         const values = { callee: callee.name, count: callee.parameters.length, given: given.length };
         return failed ? undefined : fail(diagnose(messages.tooManyArguments, argument.span, values, labels));
       }
@@ -59,7 +63,7 @@ export function matchArguments(
     const name = argument.name.text;
     const index = callee.parameters.findIndex((parameter) => parameter.name === name);
     if (index < 0) {
-      if (callee.open) return undefined;
+      if (callee.open || callee.rest) return undefined;
       const known = callee.parameters.map((parameter) => parameter.name);
       const values = { callee: callee.name, name, known, nearest: nearest(name, known) };
       return fail(diagnose(messages.unknownArgument, argument.name.span, values, labels));
@@ -72,7 +76,8 @@ export function matchArguments(
     taken.set(index, argument);
     return index;
   });
-  if (failed) return matched;
+  // What the rest holds is known only when the model is built.
+  if (failed || given.some(({ rest }) => rest)) return matched;
   const missing = callee.parameters.filter((parameter, index) => parameter.required && !taken.has(index));
   if (missing.length > 0) {
     const names = missing.map((parameter) => parameter.name);

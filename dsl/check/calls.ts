@@ -115,10 +115,10 @@ function functionCall(
 ): Kind {
   const callee = {
     name,
-    parameters: declaration.parameters.map((parameter) => ({
-      name: parameter.name.text,
-      required: parameter.default === undefined,
-    })),
+    parameters: declaration.parameters
+      .filter(({ rest }) => !rest)
+      .map((parameter) => ({ name: parameter.name.text, required: parameter.default === undefined })),
+    rest: declaration.parameters.some(({ rest }) => rest),
     declared: declaration.name.span,
   };
   matchArguments(checker, callee, call.arguments, call.span);

@@ -7,6 +7,9 @@ import { flatMembers } from "./members.js";
 import { nearest } from "./nearest.js";
 import { lookup, type Scope, visibleNames } from "./scope.js";
 
+/** `on module`: whatever the module is; what it must have shows where the interface is applied. */
+export const anyModule = "module";
+
 /** The modules after `on`. Empty when one of them is not known, so that nothing is said about its members. */
 export function modulesOf(
   checker: Checker,
@@ -22,7 +25,7 @@ export function modulesOf(
       continue;
     }
     complete = false;
-    if (kind?.kind === "unknown") continue;
+    if (kind?.kind === "unknown" || (kind === undefined && name.text === anyModule)) continue;
     const values = {
       name: name.text,
       found: kind?.kind === "declaration" ? kind.declaration.kind : undefined,

@@ -94,6 +94,8 @@ export interface Parameter {
   readonly default?: Expression;
   /** `shared`: has no instance axis. */
   readonly shared: boolean;
+  /** `...rest`: takes all further arguments; the last parameter, without type or default. */
+  readonly rest: boolean;
   readonly span: Span;
 }
 
@@ -357,6 +359,8 @@ export type BinaryOperator =
 export interface Argument {
   readonly name?: Name;
   readonly value: Expression;
+  /** `...rest`: all arguments that a parameter of that name took; the last argument. */
+  readonly rest: boolean;
   readonly span: Span;
 }
 

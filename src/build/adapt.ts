@@ -1,4 +1,5 @@
 /** `adapt SITES with INTERFACE as LAYOUT`: which modules are adapted, their slots, and the tokens that fill them. */
+import { anyModule } from "../../dsl/check/interfaces.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type { Expression, SitePattern, TensorType } from "../../dsl/syntax/tree.js";
 import { formatShape, sameShape } from "../graph/shape.js";
@@ -149,7 +150,9 @@ function makeSite(
   const { instance } = site;
   const outer = fileScope(context, declaration.span.file);
   const allowed = declaration.on.map(({ text }) => outer.lookup(text));
-  const fits = allowed.some((value) => value?.kind === "declaration" && value.declaration === instance.declaration);
+  const fits =
+    declaration.on.some(({ text }) => text === anyModule && !outer.lookup(text)) ||
+    allowed.some((value) => value?.kind === "declaration" && value.declaration === instance.declaration);
   if (!fits) {
     const values = {
       interface: declaration.name.text,

@@ -40,11 +40,14 @@ export function call(expression: CallExpression, scope: Scope): Value {
 }
 
 function evaluateArguments(expression: CallExpression, scope: Scope): GivenArgument[] {
-  return expression.arguments.map((argument) => ({
-    ...(argument.name ? { name: argument.name } : {}),
-    value: evaluate(argument.value, scope),
-    span: argument.value.span,
-  }));
+  return expression.arguments.flatMap((argument): readonly GivenArgument[] => {
+    const value = evaluate(argument.value, scope);
+    const { span } = argument.value;
+    if (!argument.rest) return [{ ...(argument.name ? { name: argument.name } : {}), value, span }];
+    if (value.kind === "arguments") return value.given;
+    const expected = "what a parameter `...NAME` took";
+    return fail(scope.context, messages.wrongKind, span, { expected, found: describeValue(value) });
+  });
 }
 
 /** Calls a value that needs no more than the values of its arguments. */
@@ -116,7 +119,7 @@ export function callMethod(
     const base = own ? typed(own, moduleScope(context, self)) : [];
     const parameters = method.parameters.map((parameter, place): TypedParameter => {
       const replaced = base[place];
-      if (parameter.type || !replaced) return typedParameter(parameter, scope);
+      if (parameter.type || parameter.rest || !replaced) return typedParameter(parameter, scope);
       return {
         ...replaced,
         name: parameter.name,
@@ -178,3 +181,4 @@ const typedParameter = (parameter: FunctionDeclaration["parameters"][number], sc
   ...(parameter.type ? { type: parameter.type } : {}),
   ...(parameter.default ? { default: parameter.default } : {}),
 });
+  rest: parameter.rest,

@@ -31,6 +31,8 @@ export interface TypedParameter {
   readonly span: Span;
   /** In an interface's method: the name that the replaced method has for it. */
   readonly alias?: string;
+  /** `...rest`: takes all further arguments as they are given. */
+  readonly rest?: boolean;
 }
 
 /** Sizes bound by a call, and where each came from. */
@@ -50,13 +52,16 @@ export class Bindings {
 export function bindCall(
   context: Context,
   callee: string,
-  parameters: readonly TypedParameter[],
+  declared: readonly TypedParameter[],
   given: readonly GivenArgument[],
   local: Scope,
   span: Span,
 ): Bindings {
   const bindings = new Bindings();
-  const matched = matchArguments(context, callee, parameters, given);
+  const rest = declared.find((parameter) => parameter.rest);
+  const parameters = declared.filter((parameter) => parameter !== rest);
+  const { matched, further } = matchArguments(context, callee, parameters, given, rest !== undefined);
+  if (rest) local.define(rest.name.text, { kind: "arguments", given: further });
   const numbers: { parameter: TypedParameter; argument: GivenArgument; type: TensorType }[] = [];
   const checks: (() => void)[] = [];
   const defaults = new Scope(context, local, {
@@ -116,7 +121,7 @@ export function bindCall(
     if (matched.has(parameter)) continue;
     settleNumbers(false);
     if (!parameter.default)
-      fail(context, messages.missingArgument, span, { callee, name: parameter.name.text }, [declared(parameter)]);
+      fail(context, messages.missingArgument, span, { callee, name: parameter.name.text }, [declaredHere(parameter)]);
     const scope = parameter.alias ? new Scope(context, defaults) : local;
     const value = evaluate(parameter.default!, scope);
     take(parameter, { value, span: parameter.default!.span });
@@ -132,8 +137,10 @@ function matchArguments(
   callee: string,
   parameters: readonly TypedParameter[],
   given: readonly GivenArgument[],
-): Map<TypedParameter, GivenArgument> {
+  takesRest: boolean,
+): { readonly matched: ReadonlyMap<TypedParameter, GivenArgument>; readonly further: readonly GivenArgument[] } {
   const matched = new Map<TypedParameter, GivenArgument>();
+  const further: GivenArgument[] = [];
   const last = parameters.at(-1);
   const labels = last ? [{ span: last.span, text: `the last parameter of ${callee} is here` }] : [];
   given.forEach((argument, place) => {
@@ -141,6 +148,10 @@ function matchArguments(
     const parameter = argument.name
       ? parameters.find(({ name, alias }) => (alias ?? name.text) === argument.name!.text)
       : parameters[place];
+    if (!parameter && takesRest) {
+      further.push(argument);
+      return;
+    }
     if (!parameter || (argument.name && matched.has(parameter))) {
       if (argument.name) {
         const known = parameters.map(({ name, alias }) => alias ?? name.text);
@@ -157,7 +168,7 @@ function matchArguments(
     }
     matched.set(parameter!, argument);
   });
-  return matched;
+  return { matched, further };
 }
 
 // ---------------------------------------------------------------------------------------------------------------- shapes
@@ -186,13 +197,13 @@ function bindTensor(
         found: formatTensor(tensor),
         detail,
       },
-      [{ span: tensor.span, text: `this is ${formatShape(tensor.shape)}` }, declared(parameter), ...further],
+      [{ span: tensor.span, text: `this is ${formatShape(tensor.shape)}` }, declaredHere(parameter), ...further],
     );
   if (tensor.dtype !== dtypeOf(type) && dtypeName(tensor.dtype) !== type.dtype) {
     const found = dtypeName(tensor.dtype);
     fail(context, messages.argumentDtype, span, { callee, name: parameter.name.text, expected: type.dtype, found }, [
       { span: tensor.span, text: `this is ${formatTensor(tensor)}` },
-      declared(parameter),
+      declaredHere(parameter),
     ]);
   }
   const rank = tensor.shape.length;
@@ -239,7 +250,7 @@ function bindTensor(
   return checks;
 }
 
-const declared = (parameter: Pick<TypedParameter, "name" | "span">): Label => ({
+const declaredHere = (parameter: Pick<TypedParameter, "name" | "span">): Label => ({
   span: parameter.span,
   text: `${parameter.name.text} is declared here`,
 });
@@ -266,7 +277,7 @@ function numberArgument(
   if (value.kind !== "int" && value.kind !== "float" && value.kind !== "bool") {
     const expected = `a tensor ${sourceText(context, type.span)}`;
     return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
-      declared(parameter),
+      declaredHere(parameter),
     ]);
   }
   const scope = new Scope(context, parameter.scope, { resolve: (size) => bindings.resolve(size) });
@@ -277,6 +288,6 @@ function numberArgument(
   if (tensor) return tensor;
   const expected = `a tensor ${sourceText(context, type.span)}`;
   return fail(context, messages.argumentKind, span, { name, expected, found: describeValue(value) }, [
-    declared(parameter),
+    declaredHere(parameter),
   ]);
 }

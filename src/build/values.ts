@@ -19,6 +19,7 @@ import { formatShape, type Shape } from "../graph/shape.js";
 import type { Cut } from "./layout-inverse.js";
 import type { Initializer, OptimizerSpec, ScheduleSpec, TokenGrid } from "./model.js";
 import type { Scope } from "./scope.js";
+import type { GivenArgument } from "./signature.js";
 
 export type Value =
   | { readonly kind: "int"; readonly value: number }
@@ -45,6 +46,7 @@ export type Value =
   | OptimizerValue
   | ScheduleValue
   | FailedValue;
+  | ArgumentsValue
 
 export interface ListValue {
   readonly kind: "list";
@@ -106,6 +108,12 @@ export interface MethodValue {
 }
 
 // --------------------------------------------------------------------------------------------------------------- modules
+/** What a parameter `...rest` took, to be handed on. */
+export interface ArgumentsValue {
+  readonly kind: "arguments";
+  readonly given: readonly GivenArgument[];
+}
+
 
 /** A module made once. Its path is known when the field that holds it is complete. */
 export interface Instance {
@@ -415,3 +423,5 @@ export function describeValue(value: Value): string {
       return "a value that could not be made";
   }
 }
+    case "arguments":
+      return "further arguments";

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { build, run } from "./support.js";
+import { build, diagnosticsOf, run } from "./support.js";
 
 const header = `
 import { Linear } from "std/layers"
@@ -381,6 +381,32 @@ model M() {
     const adapted = run(built, "adapted", { x, t }, weights).output!;
     const plain = run(built, "plain", { x, t }, weights).output!;
     for (const [place, number] of adapted.entries()) assert.ok(Math.abs(number - plain[place]!) < 1e-12);
+  });
+
+  it("applies an interface on `module` to any module that has what it uses, handing further arguments on", async () => {
+    const text = `${header}
+interface Extra() on module {
+  slot place: [1, base.dim] = zeros()
+  forward(x, ...rest) { base(concat([place, x], axis: 0), ...rest)[1:] }
+}
+module Sums(dim: int) {
+  forward(x: [n, dim], scale: [], shift: [] = 0.0) -> [n, dim] { x + scale * sum(x, axis: 0) + shift }
+}
+module Plain() {
+  forward(x: [n, 2], scale: [], shift: [] = 0.0) -> [n, 2] { scale * x + shift }
+}
+model M() {
+  net    = Sums(2)
+  memory = adapt net with Extra() as Flat(1, 2)
+  fn f(x: [2, 2], t: memory.tokens, s: []) -> [2, 2] { (net with memory(t))(x, s, shift: 100.0) }
+}`;
+    const { output } = run(await build(text), "f", { x: [1, 2, 3, 4], t: [10, 20], s: [2] });
+    assert.deepEqual(output, [129, 154, 131, 156]);
+    const wrong = await diagnosticsOf(text.replace("net    = Sums(2)", "net    = Plain()"));
+    assert.deepEqual(
+      wrong.map(({ code, message }) => `${code} ${message}`),
+      ["W303 the module Plain has no member `dim`"],
+    );
   });
 
   it("takes a module with an operator wherever the module is wanted", async () => {

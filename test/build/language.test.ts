@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { build, run } from "./support.js";
+import { build, diagnosticsOf, run } from "./support.js";
 
 /** The value of one expression over x: [2, 3] (1 to 6), y: [3] (1, 10, 100) and i: int[2] (2, 0). */
 async function value(body: string, result = ""): Promise<{ output: number[]; shape: readonly number[] }> {
@@ -33,6 +33,17 @@ const cases: readonly (readonly [string, string, readonly number[], readonly num
   ["reductions drop axes", "sum(x, axis: 0)", [3], [5, 7, 9]],
   ["reductions keep axes when told to", "mean(x, axis: 1, keep: true)", [2, 1], [2, 5]],
   ["reductions take several axes", "max(x, axis: [0, 1])", [], [6]],
+  ["argsort orders places, the first of equals first", "argsort(tensor([3, 1, 3, 2]))", [4], [1, 3, 0, 2]],
+  [
+    "argsort descends, still the first of equals first",
+    "argsort(tensor([3.0, 1.0, 3.0, 2.0]), descending: true)",
+    [4],
+    [0, 2, 3, 1],
+  ],
+  ["argsort takes an axis", "argsort(tensor([[2, 1], [1, 5]]), axis: 0)", [2, 2], [1, 0, 0, 1]],
+  ["top_k gives the largest", "let (a, _) = top_k(tensor([[3, 7, 5], [9, -8, 9]]), 2)\n a", [2, 2], [7, 5, 9, 9]],
+  ["top_k gives their places", "let (_, b) = top_k(tensor([[3, 7, 5], [9, -8, 9]]), 2)\n b", [2, 2], [1, 2, 0, 2]],
+  ["top_k takes an axis", "let (a, _) = top_k(tensor([[3, 7, 5], [9, -8, 9]]), 1, axis: 0)\n a", [1, 3], [9, 7, 9]],
   ["argmax is an int", "argmax(x * where(x == 2, 5.0, 1.0))", [2], [1, 2]],
   ["reshape infers one size", "reshape(x, [3, -1])", [3, 2], [1, 2, 3, 4, 5, 6]],
   ["rearrange splits, permutes and joins", 'rearrange(x, "a (b c) -> b (a c)", c: 1)', [3, 2], [1, 4, 2, 5, 3, 6]],
@@ -151,5 +162,46 @@ model M() {
 }
 `);
     assert.deepEqual(run(model, "f", { x: [0, 0] }, { "gates.1.a": [1, 1], "gates.1.b": [1, 1] }).output, [4, 4]);
+  });
+});
+
+describe("further arguments", () => {
+  const model = (
+    body: string,
+    functions = "",
+  ) => `fn scaled(x: [n], by: [] = 2.0, and_then: [] = 1.0) -> [n] { x * by * and_then }
+fn passed(x: [n], ...rest) -> [n] { scaled(x + 1, ...rest) }
+${functions}
+model M() {
+  fn f(x: [2], s: []) -> [2] { ${body} }
+}
+`;
+  const results: readonly (readonly [string, readonly number[]])[] = [
+    ["passed(x)", [4, 6]],
+    ["passed(x, s)", [20, 30]],
+    ["passed(x, 3.0, s)", [60, 90]],
+    ["passed(x, and_then: s)", [40, 60]],
+    ["passed(and_then: s, x: x)", [40, 60]],
+    ["twice(x, and_then: s)", [40, 60]],
+  ];
+  for (const [body, expected] of results) {
+    it(`are handed on as they are given: ${body}`, async () => {
+      const functions = "fn twice(x: [n], ...more) -> [n] { passed(x, ...more) }";
+      assert.deepEqual(run(await build(model(body, functions)), "f", { x: [1, 2], s: [10] }).output, expected);
+    });
+  }
+
+  it("are refused by who gets them in the end, and are no value for anything else", async () => {
+    const codes = async (body: string, functions?: string) =>
+      (await diagnosticsOf(model(body, functions))).map(({ code, message }) => `${code} ${message}`);
+    assert.deepEqual(await codes("passed(x, times: s)"), ["W317 scaled takes no `times`, or has it already"]);
+    assert.deepEqual(await codes("passed(x, s, s, s)"), ["W318 scaled takes 3 arguments, not 4"]);
+    assert.deepEqual(await codes("first(x, s)", "fn first(x: [n], ...rest) -> [n] { x + rest }"), [
+      "W304 `+` does not take a tensor [2] and further arguments",
+    ]);
+    assert.deepEqual(await codes("passed(...x)"), [
+      "W301 expected what a parameter `...NAME` took, but this is a tensor [2]",
+    ]);
+    assert.deepEqual(await codes("passed(...x, s)"), ["W101 expected `)` after `x`, but found `,`"]);
   });
 });

@@ -73,7 +73,7 @@ function expression(random: Random, depth: number): string {
     case 4:
       return `[${gap(random)}${inside()} for (a, b) in ${inside()}${random(2) ? ` if ${inside()}` : ""}${gap(random)}]`;
     case 5:
-      return `-(${inside()}).T`;
+      return random(2) ? `-(${inside()}).T` : `f(${inside()}, ...rest)`;
     case 6:
       return `not (${inside()})`;
     case 7:
@@ -130,6 +130,7 @@ function parameters(random: Random): string {
     "([n], [m])",
     "[4, ...grid.shape]",
   ];
+  if (random(6) === 0) return "x: [n], ...rest";
   return list(
     random,
     () => `${random(3) ? "" : "shared "}${pick(random, names)}: ${pick(random, types)}${random(3) ? "" : " = 0"}`,

@@ -192,7 +192,7 @@ export abstract class ExpressionGrammar extends PrimaryGrammar {
       GATE: () => !this.next(t.RightParenthesis),
       DEF: () => {
         values.push(this.SUBRULE(this.argument));
-        this.separator(t.RightParenthesis);
+        this.ACTION(() => this.behindArgument(values.at(-1)!.rest));
         this.OPTION(() => this.CONSUME(t.Comma));
       },
     });
@@ -200,17 +200,21 @@ export abstract class ExpressionGrammar extends PrimaryGrammar {
     return values;
   });
 
-  /** Between two items of a bracket stands a comma. */
-  private separator(closer: IToken["tokenType"]): void {
-    this.ACTION(() => {
-      if (!this.next(t.Comma) && !this.next(closer)) this.fail(`\`,\` or \`${closer.LABEL}\``);
-    });
+  /** Behind an item of a parenthesis stands a comma, unless it is the last; what takes or gives the rest is always the last. */
+  protected behindArgument(isLast: boolean): void {
+    if (this.next(t.RightParenthesis) || (!isLast && this.next(t.Comma))) return;
+    this.fail(isLast ? "`)`" : "`,` or `)`");
   }
 
   readonly argument: ParserMethod<[], Argument> = this.rule("argument", () => {
     const start = this.ACTION(() => this.LA(1));
-    const name = this.OPTION({
-      GATE: () => this.next(t.Colon, 2),
+    let rest = false;
+    this.OPTION(() => {
+      this.CONSUME(t.Ellipsis);
+      rest = true;
+    });
+    const name = this.OPTION2({
+      GATE: () => !rest && this.next(t.Colon, 2),
       DEF: () => {
         const token = this.CONSUME(t.Name);
         this.CONSUME(t.Colon);
@@ -222,6 +226,7 @@ export abstract class ExpressionGrammar extends PrimaryGrammar {
       (): Argument => ({
         ...(name === undefined ? {} : { name: this.toName(name) }),
         value,
+        rest,
         span: this.spanFrom(start),
       }),
     );

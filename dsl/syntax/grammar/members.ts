@@ -192,16 +192,29 @@ export abstract class MemberGrammar extends StatementGrammar {
     this.CONSUME(t.LeftParenthesis);
     this.MANY(() => {
       parameters.push(this.SUBRULE(this.parameter));
-      this.ACTION(() => {
-        if (!this.next(t.Comma) && !this.next(t.RightParenthesis)) this.fail("`,` or `)`");
-      });
+      this.ACTION(() => this.behindArgument(parameters.at(-1)!.rest));
       this.OPTION(() => this.CONSUME(t.Comma));
     });
     this.CONSUME(t.RightParenthesis);
     return parameters;
   });
 
-  readonly parameter: ParserMethod<[], Parameter> = this.rule("parameter", () => {
+  readonly parameter: ParserMethod<[], Parameter> = this.rule("parameter", () =>
+    this.OR<Parameter>({
+      DEF: [{ ALT: () => this.SUBRULE(this.restParameter) }, { ALT: () => this.SUBRULE(this.plainParameter) }],
+      ERR_MSG: "a name",
+    }),
+  );
+
+  readonly restParameter: ParserMethod<[], Parameter> = this.rule("restParameter", () => {
+    const start = this.CONSUME(t.Ellipsis);
+    const name = this.CONSUME(t.Name);
+    return this.ACTION(
+      (): Parameter => ({ name: this.toName(name), shared: false, rest: true, span: this.spanFrom(start) }),
+    );
+  });
+
+  readonly plainParameter: ParserMethod<[], Parameter> = this.rule("plainParameter", () => {
     const start = this.ACTION(() => this.LA(1));
     let shared = false;
     this.OPTION({
@@ -226,6 +239,7 @@ export abstract class MemberGrammar extends StatementGrammar {
         ...(type === undefined ? {} : { type }),
         ...(initial === undefined ? {} : { default: initial }),
         shared,
+        rest: false,
         span: this.spanFrom(start),
       }),
     );

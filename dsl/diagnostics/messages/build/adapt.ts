@@ -47,7 +47,7 @@ export const adaptMessages = {
     example: adapted({ adapt: "adapt layers[* by 3] with Add(1) as Rows(4)" }),
   }),
   groupsDisagree: defineMessage<{ list: string; first: number; second: number }>({
-    code: "W374",
+    code: "W379",
     text: ({ list, first, second }) =>
       `\`${list}\` makes ${first} groups in one place and ${second} in another, which do not lie inside those`,
     help: () =>
