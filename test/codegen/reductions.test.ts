@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { emitReduction } from "../../codegen/wgsl/reduction.js";
 import type { TensorData } from "../../runtime/device.js";
 import type { Dtype } from "../../src/graph/dtype.js";
 import type { ReductionKernel } from "../../src/kernels/record.js";
@@ -165,6 +166,40 @@ describeOnDevices("reductions", (device) => {
         assert.equal(actual[`${number}/maximum`]![row], largest, `maximum of ${what}`);
       }
     }
+  });
+
+  it("bind no more than eight buffers where that leaves no room for partial results", async () => {
+    const points = 70_000;
+    const random = randomNumbers(5);
+    const contents: Record<string, readonly number[]> = {};
+    const names = ["a", "b", "c", "d", "e", "f", "g"];
+    for (const name of names) contents[name] = Array.from({ length: points }, () => Math.fround(0.1 + random()));
+    const buffers = [...names.map((name) => input(name, points)), output("y", 1)];
+    const body: ScalarInstruction[] = names.map((_, access) => ({ kind: "load", access, dtype: "f32" }));
+    const binary = (operation: "add" | "multiply", left: number, right: number): number =>
+      body.push({ kind: "binary", operation, left, right, dtype: "f32" }) - 1;
+    const sum = (operand: number): number => body.push({ kind: "reduce", reduction: "sum", operand, dtype: "f32" }) - 1;
+    const sums = [binary("multiply", 0, 1), binary("multiply", 2, 3), binary("multiply", 4, binary("add", 5, 6))].map(
+      sum,
+    );
+    const value = binary("add", sums[0]!, binary("add", sums[1]!, sums[2]!));
+    const kernel: ReductionKernel = {
+      archetype: "reduction",
+      origins: [],
+      label: "three sums",
+      extents: [points],
+      reduced: 1,
+      accesses: names.map((_, buffer) => ({ buffer, offset: 0, strides: [1] })),
+      body,
+      stores: [{ access: { buffer: names.length, offset: 0, strides: [0] }, value }],
+    };
+    for (const { bindings } of emitReduction(kernel, buffers)) assert.ok(bindings.length <= 8, `${bindings.length}`);
+    const { y } = await runOnDevice(device(), listOf(buffers, [kernel]), contents);
+    const [a, b, c, d, e, f, g] = names.map((name) => contents[name]!);
+    let expected = 0;
+    for (let at = 0; at < points; at++)
+      expected += a![at]! * b![at]! + c![at]! * d![at]! + e![at]! * (f![at]! + g![at]!);
+    assert.ok(Math.abs(y![0]! / expected - 1) < 1e-5, `${y![0]} instead of ${expected}`);
   });
 
   it("say whether any or all of some truth values hold", async () => {
