@@ -42,7 +42,7 @@ const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {
     "stop_gradient(x)", "maximum(a, b)", "minimum(a, b)", "clamp(x, low, high)", "where(condition, a, b)",
     // reductions
     "sum(x, axis?, keep = false)", "mean(x, axis?, keep = false)", "max(x, axis?, keep = false)", "min(x, axis?, keep = false)",
-    "argmax(x, axis = -1)", "softmax(x, axis = -1)", "log_softmax(x, axis = -1)", "logsumexp(x, axis = -1, keep = false)",
+    "argmax(x, axis = -1)", "argsort(x, axis = -1, descending = false)", "top_k(x, k, axis = -1)", "softmax(x, axis = -1)", "log_softmax(x, axis = -1)", "logsumexp(x, axis = -1, keep = false)",
     // movement
     "reshape(x, shape)", "rearrange(x, pattern, ..)", "repeat(x, pattern, ..)", "transpose(x, permutation)", "broadcast(x, shape)",
     "concat(tensors, axis = 0)", "stack(tensors, axis = 0)", "split(x, sizes, axis = -1)", "pad(x, widths)",

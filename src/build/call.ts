@@ -6,6 +6,7 @@ import { runBuiltin } from "./builtins/registry.js";
 import { type Context, type Frame, fail, within } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
+import { callByRow } from "./indexed-modules.js";
 import { applyInterface, applyLayout, instantiate } from "./instantiate.js";
 import { moduleScope, replacementScope } from "./member.js";
 import { mergedForward } from "./merge.js";
@@ -65,6 +66,8 @@ export function callValue(
       return callMethod(context, callee.receiver, callee.name, given, span);
     case "module":
       return callMethod(context, callee, "forward", given, span);
+    case "indexed":
+      return callByRow(context, callee, given, span);
     case "adaptation":
       return useOperator(context, callee.adaptation, given, span);
     case "adaptation_method":

@@ -6,6 +6,7 @@ import { formatShape } from "../graph/shape.js";
 import * as operations from "../primitives/operations.js";
 import { type Context, fail } from "./context.js";
 import { evaluate } from "./evaluate.js";
+import { chooseModules } from "./indexed-modules.js";
 import type { Scope } from "./scope.js";
 import { emit, operandLabels } from "./trace.js";
 import { describeValue, list, string, type TensorValue, type Value } from "./values.js";
@@ -38,8 +39,9 @@ function indexSequence(
   }
   if (item.kind === "at") {
     const value = evaluate(item.value, scope);
-    if (value.kind === "tensor")
-      return fail(context, messages.notSupported, item.span, { what: "a list indexed by a tensor" });
+    if (value.kind === "tensor" && object.kind !== "string") {
+      return chooseModules(context, object.items, value, item.span);
+    }
     if (value.kind !== "int")
       return fail(context, messages.wrongKind, item.span, { expected: "an int", found: describeValue(value) });
     const place = inRange(context, value.value, length, item.span);

@@ -89,6 +89,7 @@ function fitted(kind: Kind, value: Value): Value | undefined {
         value.kind === "builtin" ||
           value.kind === "method" ||
           value.kind === "module" ||
+          value.kind === "indexed" ||
           (value.kind === "declaration" && value.declaration.kind === "function"),
       );
     case "axis":

@@ -5,8 +5,9 @@ import type { Name } from "../../dsl/syntax/tree.js";
 import * as operations from "../primitives/operations.js";
 import { type Context, fail } from "./context.js";
 import { fileScope } from "./files.js";
-import { readSlot } from "./operator.js";
+import { indexedMember } from "./indexed-modules.js";
 import { Scope } from "./scope.js";
+import { siteWeight, slotAt } from "./shares.js";
 import { emit } from "./trace.js";
 import {
   describeValue,
@@ -41,6 +42,8 @@ function find(context: Context, object: Value, name: string, span: Span): Value 
       if (name === "grid") return adaptation.gridValue;
       if (name === "initial") return { kind: "adaptation_method", adaptation, name };
       if (name !== "tokens") return undefined;
+    case "indexed":
+      return indexedMember(context, object, name, span);
       const { layers, tokens, rows, columns } = adaptation.grid;
       return { kind: "type", shape: [layers, tokens, rows, columns], adaptation };
     }
@@ -97,9 +100,9 @@ export function replacementScope(context: Context, self: ModuleValue, position: 
     const field = site.fields.get(name);
     if (field) return field;
     const slot = site.slots.get(name);
-    if (slot) return readSlot(context, replacement, slot);
+    if (slot) return slotAt(context, instance, overrides, position, slot);
     const definition = site.weights.get(name);
-    if (definition) return { kind: "weight", definition, stage: overrides.stage };
+    if (definition) return siteWeight(context, instance, overrides, position, definition);
     const given = operator.givens.get(name);
     if (given) return given;
     if (site.methods.has(name))
@@ -125,4 +128,6 @@ export function memberNames(object: Value): readonly string[] {
     default:
       return [];
   }
+    case "indexed":
+      return memberNames(object.modules[0]!);
 }

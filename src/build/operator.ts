@@ -16,6 +16,7 @@ import {
   type Adaptation,
   describeValue,
   formatTensor,
+  type IndexedValue,
   type InitializerValue,
   type Instance,
   type ModuleValue,
@@ -135,7 +136,11 @@ export function applyOperator(
   operator: Value,
   moduleSpan: Span,
   operatorSpan: Span,
-): ModuleValue {
+): ModuleValue | IndexedValue {
+  if (module.kind === "indexed") {
+    const changed = (one: Value) => applyOperator(context, one, operator, moduleSpan, operatorSpan) as ModuleValue;
+    return { ...module, modules: module.modules.map(changed) };
+  }
   if (module.kind !== "module") {
     return fail(context, messages.wrongKind, moduleSpan, { expected: "a module", found: describeValue(module) });
   }

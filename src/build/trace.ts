@@ -5,6 +5,7 @@ import type { ValueId } from "../graph/node.js";
 import { elementCount, formatShape } from "../graph/shape.js";
 import { ShapeError } from "../primitives/primitive.js";
 import { type Context, fail } from "./context.js";
+import type { RowScope } from "./each-row.js";
 import { mostNumbers, mostOperations } from "./limits.js";
 import { defaultBatch } from "./model.js";
 import type { AdaptedSite, OperatorValue, TensorValue } from "./values.js";
@@ -20,9 +21,12 @@ export class Trace {
   readonly slots = new Map<string, ValueId>();
   /** What `grad` gave, and where it was asked. */
   readonly derivatives = new Map<ValueId, Span>();
+  /** Calls of modules chosen row by row that are being traced, outermost first. */
+  readonly scopes: RowScope[] = [];
   /** Whether something was asked that only a batch of `instances` answers so. */
   seesInstances = false;
   readonly #ordinals = new Map<string, number>();
+  #standIns = 0;
 
   /** `instances`: how many the batch will have. */
   constructor(readonly instances = defaultBatch) {}
@@ -32,6 +36,21 @@ export class Trace {
     const next = this.#ordinals.get(path) ?? 0;
     this.#ordinals.set(path, next + 1);
     return next;
+  }
+
+  /** A number for the next stand-in. */
+  nextStandIn(): number {
+    return this.#standIns++;
+  }
+
+  /** Runs `body` as if only the outermost `depth` scopes were there. */
+  outside<T>(depth: number, body: () => T): T {
+    const inner = this.scopes.splice(depth);
+    try {
+      return body();
+    } finally {
+      this.scopes.splice(depth, this.scopes.length, ...inner);
+    }
   }
 
   consume(operator: OperatorValue, site: AdaptedSite, slot: string): void {

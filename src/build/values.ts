@@ -37,6 +37,7 @@ export type Value =
   | BuiltinValue
   | MethodValue
   | ModuleValue
+  | IndexedValue
   | WeightValue
   | InterfaceValue
   | LayoutValue
@@ -148,6 +149,17 @@ export interface ModuleValue {
   readonly overrides: Overrides;
   /** How many of the instance's replacements count: `base` inside the i-th replacement sees the i before it. */
   readonly level: number;
+}
+
+/** `experts[index]`: equal modules of which every row chooses one. */
+export interface IndexedValue {
+  readonly kind: "indexed";
+  readonly modules: readonly ModuleValue[];
+  /** i32, one number for each row. */
+  readonly index: TensorValue;
+  /** A method of the modules; without, they are called themselves. */
+  readonly method?: string;
+  readonly span: Span;
 }
 
 /** What is applied to a module, by the instance that it changes. */
@@ -402,6 +414,8 @@ export function describeValue(value: Value): string {
     case "method":
       return `the method ${value.name}`;
     case "module":
+    case "indexed":
+      return `one of ${value.modules.length} modules for each row`;
       return `the module ${value.instance.declaration.name.text}`;
     case "weight":
       return `the stored tensor ${value.definition.path || value.definition.name}`;

@@ -16,9 +16,6 @@ ${members}
 `;
 
 const forms: Readonly<Record<string, string>> = {
-  "a list indexed by a tensor": "  fn f(x: [4, 2], i: int[4]) -> [4, 2] { experts[i](x) }",
-  "a module as a stage left it (`at`)":
-    "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  fn f(x: [2]) -> [2] { (experts[0] at one)(x) }",
   "`sample`": "  sample pictures { once: tokens, step: loss, solver: euler(steps: 5) }",
   "`collect`":
     "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  collect average into shared { mean: tokens, data: some, after: one }",

@@ -2,7 +2,15 @@
 import { adaptMessages } from "./build/adapt.js";
 import { derivativeMessages } from "./build/derivatives.js";
 import { modelMessages } from "./build/model.js";
+import { rowMessages } from "./build/rows.js";
 import { shapeMessages } from "./build/shapes.js";
 import { valueMessages } from "./build/values.js";
 
-export const buildMessages = { ...valueMessages, ...shapeMessages, ...adaptMessages, ...derivativeMessages, ...modelMessages };
+export const buildMessages = {
+  ...valueMessages,
+  ...shapeMessages,
+  ...adaptMessages,
+  ...derivativeMessages,
+  ...modelMessages,
+  ...rowMessages,
+};

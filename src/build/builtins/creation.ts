@@ -6,6 +6,7 @@ import type { Shape } from "../../graph/shape.js";
 import * as operations from "../../primitives/operations.js";
 import { type Context, fail } from "../context.js";
 import { requireHolds } from "../limits.js";
+import { draw } from "../shares.js";
 import { traceOf } from "../trace.js";
 import type { InitializerValue, ScheduleValue, Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
@@ -49,7 +50,7 @@ function drawn(distribution: "uniform" | "normal", argument: "bound" | "std"): B
       const path = callPath(given.context);
       const name = given.has("key") ? given.text("key") : `${path}#${trace.ordinal(path)}`;
       const key = hash(name);
-      return given.emit([], (builder) => {
+      return draw(given.context, given.span, shape, (builder, shape) => {
         const seed = builder.add("scalar", [], { name: "seed" });
         const step = builder.add("scalar", [], { name: "step" });
         const row = builder.add("instance_index", [], {});

@@ -8,7 +8,7 @@ import * as operations from "../../primitives/operations.js";
 import { ShapeError } from "../../primitives/primitive.js";
 import { fail } from "../context.js";
 import { requireExact } from "../limits.js";
-import { float, int, type TensorValue, type Value } from "../values.js";
+import { float, int, type TensorValue, tuple, type Value } from "../values.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
 type Reduce = (builder: GraphBuilder, x: ValueId, axes: readonly number[]) => ValueId;
@@ -84,6 +84,22 @@ const extremeNumber =
     return list.whole ? int(value) : float(value);
   };
 
+function sortable(given: Arguments): TensorValue {
+  const x = given.tensor("x");
+  return x.dtype === "bool" ? given.refuse("x", "floats or ints") : x;
+}
+
+/** The order of the last axis; where it descends, equal numbers still come as they stand. */
+function argsortLast(builder: GraphBuilder, x: ValueId, descending: boolean): ValueId {
+  if (!descending) return operations.argsort(builder, x);
+  // Of ints all bits are turned: the least has no negative.
+  const turned =
+    builder.type(x).dtype === "i32"
+      ? operations.subtract(builder, operations.constantLike(builder, -1, x), x)
+      : operations.negate(builder, x);
+  return operations.argsort(builder, turned);
+}
+
 /** x minus its maximum along one axis (which carries no gradient), and the shape with that axis kept. */
 function shifted(builder: GraphBuilder, x: ValueId, axis: number): { shifted: ValueId; largest: ValueId; kept: Shape } {
   const kept = keeping(builder.shape(x), [axis]);
@@ -138,6 +154,41 @@ export const reductionBuiltins: Readonly<Record<string, Builtin>> = {
       const x = given.tensor("x");
       const axis = given.axis("axis", x, -1);
       return given.emit([x], (builder) => operations.argmax(builder, x.id, axis));
+    },
+  },
+  argsort: {
+    parameters: ["x", "axis?", "descending?"],
+    run: (given) => {
+      const x = sortable(given);
+      const axis = given.axis("axis", x, -1);
+      const descending = given.flag("descending", false);
+      return given.emit([x], (builder) => {
+        const last = x.shape.length - 1;
+        const order = argsortLast(builder, operations.moveAxis(builder, x.id, axis, last), descending);
+        return operations.moveAxis(builder, order, last, axis);
+      });
+    },
+  },
+  top_k: {
+    parameters: ["x", "k", "axis?"],
+    run: (given) => {
+      const x = sortable(given);
+      const count = given.size("k");
+      const axis = given.axis("axis", x, -1);
+      if (count > x.shape[axis]!) return given.refuse("k", `at most ${x.shape[axis]}, the size of the axis`);
+      const last = x.shape.length - 1;
+      const places = given.emit([x], (builder) => {
+        const order = argsortLast(builder, operations.moveAxis(builder, x.id, axis, last), true);
+        return operations.moveAxis(builder, operations.sliceAxis(builder, order, last, 0, count), last, axis);
+      });
+      const largest = given.emit([x, places], (builder) => {
+        const [from, at] = [x.id, places.id].map((value) => operations.moveAxis(builder, value, axis, last)) as [
+          ValueId,
+          ValueId,
+        ];
+        return operations.moveAxis(builder, operations.gather(builder, from, at, last), last, axis);
+      });
+      return tuple([largest, places]);
     },
   },
   softmax,
