@@ -11,9 +11,15 @@ import { initialValue } from "./initialize.js";
 import { averageState, type OptimizerState } from "./programs.js";
 
 /**
- * Writes every parameter of a model: as the last of `results` that holds it left it, else at its initial value. `results` are the weights
- * from outside and the finished stages, in order.
+ * A parameter as the last of `results` that holds it left it, else at its initial value. `results` are the weights from outside and the
+ * finished stages, in order.
  */
+export function parameterValue(spec: ParameterSpec, seed: number, results: readonly SafetensorsFile[]): Tensor {
+  const result = results.findLast((file) => file.entries.has(spec.path));
+  return result === undefined ? initialValue(spec, seed) : readTensor(result, spec.path, spec);
+}
+
+/** Writes the `parameterValue` of every parameter of a model. */
 export async function writeParameters(
   set: ParameterSet,
   parameters: readonly ParameterSpec[],
@@ -21,9 +27,7 @@ export async function writeParameters(
   results: readonly SafetensorsFile[],
 ): Promise<void> {
   for (const spec of parameters) {
-    const result = results.findLast((file) => file.entries.has(spec.path));
-    const value = result === undefined ? initialValue(spec, seed) : readTensor(result, spec.path, spec);
-    await set.write(spec.path, value.data);
+    await set.write(spec.path, parameterValue(spec, seed, results).data);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TrainingStage } from "../../src/build/model.js";
 import type { Executable, ParameterSet } from "../device.js";
 import type { SafetensorsFile } from "../tensors/safetensors.js";
+import type { Tensor } from "../tensors/tensor.js";
 import { finalPath, loadFinal, loadResult, removeCheckpoints } from "./checkpoint.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
@@ -8,7 +9,7 @@ import type { EvaluationSelection, StageSelection, TrainingOptions, TrainingResu
 import { stageChain } from "./plan.js";
 import { prepareEvaluation, prepareStage, resultFiles, stageFiles } from "./prepare.js";
 import { runStage } from "./run-stage.js";
-import { writeParameters } from "./state.js";
+import { parameterValue, writeParameters } from "./state.js";
 
 /**
  * Trains a model up to one stage. An interrupted run, called again with the same options, goes on from its last checkpoint and ends with the
@@ -71,6 +72,25 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
  * folder, or with other settings.
  */
 export async function loadStage(options: StageSelection, stage: string | undefined, set: ParameterSet): Promise<void> {
+  const { seed, results } = await stageResults(options, stage);
+  await writeParameters(set, options.model.parameters, seed, results);
+}
+
+/** As `loadStage`, but on the host: each parameter's value is read, or drawn, when it is asked for. */
+export async function readStage(options: StageSelection, stage: string | undefined): Promise<(path: string) => Tensor> {
+  const { seed, results } = await stageResults(options, stage);
+  const specs = new Map(options.model.parameters.map((spec) => [spec.path, spec]));
+  return (path) => {
+    const spec = specs.get(path);
+    if (spec === undefined) throw new TrainingError(`Model ${options.model.name} has no parameter "${path}"`);
+    return parameterValue(spec, seed, results);
+  };
+}
+
+async function stageResults(
+  options: StageSelection,
+  stage: string | undefined,
+): Promise<{ readonly seed: number; readonly results: readonly SafetensorsFile[] }> {
   const results: SafetensorsFile[] = options.weights === undefined ? [] : [options.weights];
   let seed = options.seed;
   let previous: SafetensorsFile | undefined;
@@ -83,7 +103,7 @@ export async function loadStage(options: StageSelection, stage: string | undefin
     previous = result.file;
     results.push(result.file);
   }
-  await writeParameters(set, options.model.parameters, seed, results);
+  return { seed, results };
 }
 
 /** Runs one of a model's evaluations on what its stage left; the mean of every output. */

@@ -67,10 +67,7 @@ export function mergedForward(
   const base = overridesOf(new Map(overrides).set(instance, { replacements: [], weights }), overrides.stage);
   const adapted = overridesOf(new Map(overrides).set(instance, { replacements: chain, weights }), overrides.stage);
   const found = siteMaps(context, instance, base, adapted, chain, input, x!, operator.span);
-  return emit(context, span, [input], (b) => {
-    // Another value of the same map, from the same nodes wherever they are equal.
-    return applyRowMap(b, found.adapted, found.probe, input.id, found.shape);
-  });
+  return emit(context, span, [input], (b) => applyRowMap(b, found.adapted, found.probe, input.id, found.shape));
 }
 
 /** What a site's module does and what it does when adapted, as maps of the rows of `probe`. */

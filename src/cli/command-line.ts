@@ -7,6 +7,7 @@ import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
 import { fmtCommand, standardInput } from "./commands/fmt.js";
 import { graphCommand } from "./commands/graph.js";
+import { mergeCommand } from "./commands/merge.js";
 import { runCommand } from "./commands/run.js";
 import { sampleCommand } from "./commands/sample.js";
 import { trainCommand } from "./commands/train.js";
@@ -20,6 +21,7 @@ const commands = [
   trainCommand,
   evalCommand,
   sampleCommand,
+  mergeCommand,
   graphCommand,
   doctorCommand,
 ] as readonly unknown[] as readonly CommandModule[];

@@ -229,7 +229,7 @@ export const adaptMessages = {
     code: "W378",
     text: ({ interface: name, site, reason }) => `${name} does not fold into a weight at \`${site}\`: ${reason}`,
     help: () =>
-      "What folds is linear in x and does the same to every row, by slots and stored tensors alone. Use the operator without merge(..).",
+      "What folds is linear in x and does the same to every row, by slots and stored tensors alone. Other operators run beside the weights.",
     example: adapted({
       interface: add.replace("x @ A.T", "exp(x @ A.T) - 1"),
       body: "(layers[1] with merge(memory(t)))((layers[0] with memory(t))(x))",

@@ -1,0 +1,47 @@
+import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
+import type { BuiltModel } from "../../src/build/build.js";
+import type { Adaptation } from "../../src/build/values.js";
+import type { Tensor } from "../tensors/tensor.js";
+import { foldedNumbers, operatorSites, type StoredValue } from "./site-changes.js";
+import { requireTokens } from "./slots.js";
+
+/**
+ * The stored tensors that change when one operator is folded in, by path. Computed in float64 and rounded once. Throws WeftError with all that does not
+ * fold into a weight, and an Error for modules whose stored tensors cannot hold what comes out.
+ */
+export function mergeOperator(
+  model: BuiltModel,
+  adaptation: Adaptation,
+  tokens: Float32Array,
+  stored: StoredValue,
+): Map<string, Tensor> {
+  requireTokens(adaptation, tokens);
+  const sites = operatorSites(model, adaptation);
+  const reasons = new Map<string, Diagnostic>();
+  for (const { fold } of sites) {
+    if (!(fold instanceof WeftError)) continue;
+    // One interface is in the way at every site alike; its first one says it.
+    for (const diagnostic of fold.diagnostics) {
+      const { file, start } = diagnostic.span;
+      const key = `${file} ${start}`;
+      if (!reasons.has(key)) reasons.set(key, diagnostic);
+    }
+  }
+  if (reasons.size > 0) throw new WeftError([...reasons.values()]);
+  const merged = new Map<string, Tensor>();
+  for (const site of sites) {
+    if (site.fold instanceof WeftError) continue;
+    const { stored: places } = site.fold;
+    if (typeof places === "string") throw new Error(`${site.path} cannot hold the merged operator: ${places}`);
+    const { weight, bias } = foldedNumbers(site, site.fold, tokens, stored);
+    merged.set(places.weight, rounded(weight));
+    if (places.bias !== undefined && bias) merged.set(places.bias, rounded(bias));
+  }
+  return merged;
+}
+
+const rounded = ({ shape, data }: { readonly shape: readonly number[]; readonly data: Float64Array }): Tensor => ({
+  dtype: "f32",
+  shape,
+  data: Float32Array.from(data),
+});
