@@ -222,10 +222,10 @@ function compare(graph: Graph, evaluateGraph: Evaluate): Pick<ZeroStartReport, "
   if (cost > largestEvaluation) return { result: "too large to check" };
   const leaves = new Map<string, Float64Array>();
   for (const node of graph.nodes) {
-    if (node.primitive === "input")
-      leaves.set(node.attributes.name, arbitrary(node.attributes.shape, node.attributes.dtype));
-    if (node.primitive === "parameter")
-      leaves.set(node.attributes.path, arbitrary(node.attributes.shape, node.attributes.dtype));
+    const set = (name: string, { shape, dtype }: { readonly shape: Shape; readonly dtype: Dtype }) =>
+      leaves.set(name, arbitrary(shape, dtype, leaves.size));
+    if (node.primitive === "input") set(node.attributes.name, node.attributes);
+    if (node.primitive === "parameter") set(node.attributes.path, node.attributes);
   }
   const results = evaluateGraph(graph, leaves);
   let difference = 0;
@@ -241,10 +241,10 @@ function compare(graph: Graph, evaluateGraph: Evaluate): Pick<ZeroStartReport, "
   return { result: difference <= 1e-9 * scale ? "checked numerically" : "changed", difference };
 }
 
-/** Numbers in [-1, 1) without pattern; bools alternate irregularly. */
-function arbitrary(shape: Shape, dtype: Dtype): Float64Array {
+/** Numbers in [-1, 1) without pattern, others for each `leaf`; bools alternate irregularly. */
+function arbitrary(shape: Shape, dtype: Dtype, leaf: number): Float64Array {
   return Float64Array.from({ length: elementCount(shape) }, (_, place) => {
-    const fraction = (Math.sin(place * 12.9898 + shape.length) * 43758.5453) % 1;
+    const fraction = (Math.sin(place * 12.9898 + leaf * 78.233) * 43758.5453) % 1;
     if (dtype === "bool") return fraction > -0.5 ? 1 : 0;
     return dtype === "f32" ? fraction : 0;
   });

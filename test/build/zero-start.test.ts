@@ -69,6 +69,17 @@ describe("the start of an interface", () => {
     assert.deepEqual((await examine(`  starts = "changed"\n${members}`)).errors, []);
   });
 
+  it("is compared on numbers that differ from slot to argument, so that no coincidence passes for a proof", async () => {
+    const { reports } = await examine(
+      '  starts = "changed"\n  slot twin: [2, base.dim] = normal(1.0)\n  forward(x) { base(x, context: concat([x, twin], axis: 0)) }',
+      "Attention(4, heads: 2)",
+    );
+    assert.deepEqual(
+      reports.map(({ result }) => result),
+      ["changed"],
+    );
+  });
+
   it("is examined for every replaced method", async () => {
     const { reports } = await examine(
       "  slot k: [base.dim] = zeros()\n  slot v: [base.dim] = zeros()\n  keys(context, angles) { base.keys(context + k, angles) }\n  values(context) { base.values(context + v) }",

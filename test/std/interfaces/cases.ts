@@ -74,13 +74,16 @@ const heads = (projected: Matrix, count: number): Matrix[] => {
 const projected = (numbers: Numbers, x: Matrix, map: string): Matrix =>
   applied(x, rowsOf(numbers.stored(`net.${map}.weight`), x[0]!.length), numbers.stored(`net.${map}.bias`));
 
-/** Attention of two heads on [3, 4], given what each head finds. */
-function attentionOf(numbers: Numbers, find: (head: number, q: Matrix, k: Matrix, v: Matrix) => Matrix): number[] {
-  const x = rowsOf(numbers.x, 4);
+/** Attention of two heads, given what each head finds. */
+function attentionOf(
+  numbers: Numbers,
+  x: Matrix,
+  find: (head: number, q: Matrix, k: Matrix, v: Matrix) => Matrix,
+): Matrix {
   const [q, k, v] = ["q", "k", "v"].map((map) => heads(projected(numbers, x, map), 2));
   const found = q!.map((query, head) => find(head, query, k![head]!, v![head]!));
   const joined = x.map((_, token) => found.flatMap((rows) => rows[token]!));
-  return projected(numbers, joined, "out").flat();
+  return projected(numbers, joined, "out");
 }
 
 const onAttention = (
@@ -96,6 +99,30 @@ const onAttention = (
   large: { module: "Attention(32, heads: 2)", shape: [2, 32] },
   ...(changes === undefined ? {} : { changes }),
   expected,
+});
+
+/** up(activation(down(x))) */
+function bottleneck(numbers: Numbers, x: Matrix, activation: (value: number) => number): Matrix {
+  const inner = applied(x, rowsOf(numbers.slot("down"), 4), numbers.slot("down_bias"));
+  const hidden = inner.map((row) => row.map(activation));
+  return applied(hidden, rowsOf(numbers.slot("up"), 3), numbers.slot("up_bias"));
+}
+
+const onMlp = (
+  name: string,
+  settings: string,
+  expected: (numbers: Numbers, x: Matrix, y: Matrix) => Matrix,
+): InterfaceCase => ({
+  name,
+  settings,
+  module: "MLP(4, hidden: 5)",
+  shape: [3, 4],
+  large: { module: "MLP(64, hidden: 64)", shape: [2, 64] },
+  expected: (numbers) => {
+    const x = rowsOf(numbers.x, 4);
+    const hidden = projected(numbers, x, "up").map((row) => row.map(gelu));
+    return expected(numbers, x, projected(numbers, hidden, "down")).flat();
+  },
 });
 
 const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
@@ -319,56 +346,47 @@ export const cases: readonly InterfaceCase[] = [
     const gates = dense.multiply(x, dense.transpose(product(numbers, "B", "A", 2)));
     return dense.combine(applied(x, weight, bias), gates, (y, gate) => 2 * sigmoid(gate) * y);
   }),
-  onLinear("SerialAdapter", "hidden: 3", (numbers, { x, weight, bias }) => {
-    const y = applied(x, weight, bias);
-    const inner = applied(y, rowsOf(numbers.slot("down"), outputs), numbers.slot("down_bias"));
-    const change = applied(
-      inner.map((row) => row.map(gelu)),
-      rowsOf(numbers.slot("up"), 3),
-      numbers.slot("up_bias"),
-    );
-    return dense.add(y, change);
+  onMlp("SerialAdapter", "hidden: 3", (numbers, _x, y) => dense.add(y, bottleneck(numbers, y, gelu))),
+  onMlp("ParallelAdapter", "hidden: 3, scale: 0.5", (numbers, x, y) =>
+    dense.add(
+      y,
+      dense.scale(
+        bottleneck(numbers, x, (value) => Math.max(value, 0)),
+        0.5,
+      ),
+    ),
+  ),
+  onAttention("ParallelAdapter", "hidden: 3, activation: gelu", (numbers) => {
+    const y = attentionOf(numbers, rowsOf(numbers.x, 4), (_head, q, k, v) => dense.attend(q, k, v));
+    return dense.add(y, bottleneck(numbers, rowsOf(numbers.x, 4), gelu)).flat();
   }),
-  ...(["MLP", "SwiGLU"] as const).map(
-    (module): InterfaceCase => ({
-      name: "ParallelAdapter",
-      settings: "hidden: 3, scale: 0.5, activation: gelu",
-      module: `${module}(4, hidden: 5, use_bias: true)`,
-      shape: [3, 4],
-      large: { module: `${module}(64, hidden: 64)`, shape: [2, 64] },
-      expected: (numbers) => {
-        const x = rowsOf(numbers.x, 4);
-        const up = projected(numbers, x, "up");
-        const hidden =
-          module === "MLP"
-            ? up.map((row) => row.map(gelu))
-            : dense.combine(projected(numbers, x, "gate"), up, (gate, value) => gate * sigmoid(gate) * value);
-        const inner = applied(x, rowsOf(numbers.slot("down"), 4), numbers.slot("down_bias"));
-        const change = applied(
-          inner.map((row) => row.map(gelu)),
-          rowsOf(numbers.slot("up"), 3),
-          numbers.slot("up_bias"),
-        );
-        return dense.add(projected(numbers, hidden, "down"), dense.scale(change, 0.5)).flat();
-      },
-    }),
+  onAttention(
+    "PromptTokens",
+    "length: 2",
+    (numbers) => {
+      const x = [...rowsOf(numbers.slot("prompt"), 4), ...rowsOf(numbers.x, 4)];
+      return attentionOf(numbers, x, (_head, q, k, v) => dense.attend(q, k, v))
+        .slice(2)
+        .flat();
+    },
+    "tokens are attended to whatever they are",
   ),
   onAttention(
     "Prefix",
     "length: 2",
     (numbers) =>
-      attentionOf(numbers, (head, q, k, v) => {
+      attentionOf(numbers, rowsOf(numbers.x, 4), (head, q, k, v) => {
         const own = (slot: string) => rowsOf(numbers.slot(slot), 2).slice(head * 2, head * 2 + 2);
         return dense.attend(q, [...own("K"), ...k], [...own("V"), ...v]);
-      }),
+      }).flat(),
     "keys draw attention whatever they are",
   ),
   onAttention("GatedPrefix", "length: 3", (numbers) => {
     const places = rowsOf(numbers.slot("places"), 4);
     const [keys, values] = ["k", "v"].map((map) => heads(projected(numbers, places, map), 2));
-    return attentionOf(numbers, (head, q, k, v) => {
+    return attentionOf(numbers, rowsOf(numbers.x, 4), (head, q, k, v) => {
       const gate = Math.tanh(numbers.slot("gate")[head]!);
       return dense.add(dense.attend(q, k, v), dense.scale(dense.attend(q, keys![head]!, values![head]!), gate));
-    });
+    }).flat();
   }),
 ];
