@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import { webgpuTarget } from "../../runtime/webgpu/target.js";
-import { compile, type OpenDevice, openDevice, runEntry, targetOf } from "../../src/index.js";
+import {
+  compile,
+  memorySource,
+  nodeHost,
+  type OpenDevice,
+  openDevice,
+  runEntry,
+  type Tensor,
+  targetOf,
+  train,
+  trainingPrograms,
+} from "../../src/index.js";
 import { floats, model, temporaryFolder, weftProcess, writeTensors } from "../cli/support.js";
+import { pairs } from "../cli/training-data.js";
 import { describeWebGpu, softwareGpu } from "../webgpu/software.js";
 
 describe("the choice of a device", () => {
@@ -64,6 +76,35 @@ describeWebGpu("the choice of a device where there is a WebGPU adapter", functio
     try {
       const expected = await runEntry(compiled, cpu, request);
       for (let run = 0; run < 2; run++) assert.deepEqual(await runEntry(compiled, open, request), expected);
+    } finally {
+      await cpu.device.close();
+    }
+  });
+
+  it("trains with nearly the numbers that the CPU trains with", async () => {
+    const compiled = await compile(model("regression"), { settings: { steps: 12 } });
+    const column = ({ shape, data }: Tensor) => ({ dtype: "f32" as const, shape: shape.slice(1), data });
+    const { x, y } = pairs(64, 1);
+    const data = ["pairs", "held_out"].map((name) => memorySource(name, { x: column(x), y: column(y) }));
+    const trained = async (on: OpenDevice): Promise<Map<string, ArrayLike<number>>> => {
+      const { model } = compiled;
+      const folder = await temporaryFolder();
+      const programs = trainingPrograms(compiled, on);
+      const { parameters } = await train({ model, stage: "base", seed: 3, folder, host: nodeHost(), programs, data });
+      const values = new Map<string, ArrayLike<number>>();
+      for (const { path } of model.parameters) values.set(path, await parameters.read(path));
+      parameters.free();
+      return values;
+    };
+    const cpu = await openDevice("cpu");
+    try {
+      const expected = await trained(cpu);
+      for (const [path, values] of await trained(open)) {
+        Array.from(values).forEach((value, place) => {
+          const wanted = expected.get(path)![place]!;
+          assert.ok(Math.abs(value - wanted) < 1e-4, `${path}[${place}] is ${value} instead of ${wanted}`);
+        });
+      }
     } finally {
       await cpu.device.close();
     }
