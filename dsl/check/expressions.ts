@@ -73,9 +73,11 @@ export function kindOf(checker: Checker, expression: Expression, scope: Scope): 
       return module;
     }
     case "at": {
-      const module = checkModule(checker, expression.module, scope);
+      const kind = kindOf(checker, expression.module, scope);
       checkStage(checker, expression.stage);
-      return module;
+      if (mayBeModule(kind) || kind.kind === "list" || kind.kind === "tensor") return kind;
+      checker.report(diagnose(messages.notAModule, expression.module.span, { found: describeKind(kind) }));
+      return unknown;
     }
     case "adapt": {
       for (const application of expression.applications) {
@@ -145,7 +147,7 @@ function checkIndex(checker: Checker, item: IndexItem, scope: Scope): void {
   }
 }
 
-/** What stands before `with` or `at` must be a module. */
+/** What stands before `with` must be a module. */
 function checkModule(checker: Checker, expression: Expression, scope: Scope): Kind {
   const kind = kindOf(checker, expression, scope);
   if (mayBeModule(kind)) return kind;

@@ -11,6 +11,7 @@ import {
 } from "../tensors/safetensors.js";
 import type { Tensor } from "../tensors/tensor.js";
 import { TrainingError } from "./errors.js";
+import type { TrainingOptions } from "./options.js";
 import { identityDifferences, identityOfUse, type StageIdentity } from "./plan.js";
 import type { OptimizerState, TrainingPrograms } from "./programs.js";
 
@@ -38,6 +39,18 @@ export interface StageFiles {
   readonly machine: TrainingPrograms["identity"];
   readonly updated: readonly ParameterSpec[];
   readonly states: readonly OptimizerState[];
+}
+
+const defaultSeconds = 60;
+
+/** Whether to save after so many steps, when the last time was at `lastSavedAt`. */
+export function isCheckpointDue(
+  { checkpoint = { seconds: defaultSeconds }, host }: Pick<TrainingOptions, "checkpoint" | "host">,
+  done: number,
+  lastSavedAt: number,
+): boolean {
+  const { steps, seconds } = checkpoint;
+  return (steps !== undefined && done % steps === 0) || (seconds !== undefined && host.now() - lastSavedAt >= seconds);
 }
 
 export function checkpointPath(folder: string, step: number): string {

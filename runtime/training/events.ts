@@ -21,6 +21,15 @@ export type TrainingEvent =
       /** Until the stage's last step, going by the pace of this run. */
       readonly secondsLeft: number;
     }
+  /** Batches of a stage that collects a mean. */
+  | {
+      readonly kind: "collected";
+      readonly stage: string;
+      readonly step: number;
+      readonly steps: number;
+      readonly examplesPerSecond: number;
+      readonly secondsLeft: number;
+    }
   | {
       readonly kind: "evaluation";
       readonly stage: string;

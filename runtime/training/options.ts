@@ -42,6 +42,9 @@ export interface TrainingResult {
   readonly parameters: ParameterSet;
 }
 
+/** How the run of one stage ended. */
+export type Outcome = Pick<TrainingResult, "finished" | "step" | "file" | "evaluations">;
+
 /** What finding a trained model's numbers needs; TrainingOptions do. */
 export type StageSelection = Pick<TrainingOptions, "model" | "seed" | "folder" | "host" | "weights"> &
   Partial<TrainingOptions>;

@@ -1,14 +1,17 @@
-import type { Model, ParameterSpec, TrainingStage } from "../../src/build/model.js";
+import type { Model, ParameterSpec, Stage, TrainingStage } from "../../src/build/model.js";
 import { isBelow } from "../../src/build/parameter-layout.js";
+import { stageOrder, stagesBefore, stagesOf } from "../../src/build/stage-order.js";
 import { TrainingError } from "./errors.js";
 
 /** The stage and all that it comes after, first things first. Throws TrainingError for unknown names and circles. */
-export function stageChain(model: Model, name: string): TrainingStage[] {
-  const chain: TrainingStage[] = [];
+export function stageChain(model: Model, name: string): Stage[] {
+  const chain: Stage[] = [];
   for (let next: string | undefined = name; next !== undefined; ) {
-    const stage = model.stages.find((candidate) => candidate.name === next);
+    const stage = stagesOf(model).find((candidate) => candidate.name === next);
     if (stage === undefined) {
-      const known = model.stages.map((candidate) => candidate.name).join(", ");
+      const known = stagesOf(model)
+        .map((candidate) => candidate.name)
+        .join(", ");
       throw new TrainingError(
         `Model ${model.name} has no training stage "${next}"`,
         known === "" ? "write one: train NAME on FUNCTION { .. }" : `its stages are ${known}`,
@@ -24,8 +27,27 @@ export function stageChain(model: Model, name: string): TrainingStage[] {
   return chain.reverse();
 }
 
+/** Some stages and all whose results they need, first things first. Throws TrainingError for unknown names and circles. */
+export function requiredStages(model: Model, names: readonly string[]): readonly Stage[] {
+  for (const name of names) stageChain(model, name);
+  const found = stageOrder(model, names);
+  if ("circle" in found) {
+    const [first, ...others] = found.circle;
+    const needs = others.map((name) => `"${name}" left`).join(", which needs what ");
+    throw new TrainingError(`Stage "${first}" needs what ${needs}`);
+  }
+  for (const stage of found.order) for (const before of stagesBefore(model, stage)) stageChain(model, before);
+  return found.order;
+}
+
 /** The parameters that a stage changes, in the model's order. Throws TrainingError when one of its paths has none. */
-export function updatedParameters(model: Model, stage: TrainingStage): ParameterSpec[] {
+export function updatedParameters(model: Model, stage: Stage): ParameterSpec[] {
+  if (stage.kind === "collect") {
+    const into = model.parameters.filter(({ path }) => path === stage.into);
+    if (into.length === 0)
+      throw new TrainingError(`Stage "${stage.name}" stores into "${stage.into}", but no parameter stands there`);
+    return into;
+  }
   for (const top of stage.update) {
     const found = model.parameters.filter(({ path }) => isBelow(path, [top]));
     if (found.length === 0)
@@ -43,8 +65,8 @@ export type StageIdentity = Readonly<Record<string, string>>;
 /** What a stage starts from. */
 export interface StageOrigin {
   readonly seed: number;
-  /** Digest of the result of the stage before. */
-  readonly after?: string;
+  /** Digests of the results that it needs, by the stages' names. */
+  readonly results: Readonly<Record<string, string>>;
   /** Digest of weights from outside. */
   readonly weights?: string;
   /** Rows of each data source after filtering. */
@@ -52,9 +74,24 @@ export interface StageOrigin {
 }
 
 /** Two runs of a stage with equal identities, on equal machines with equally many threads, end with equal bytes. */
-export function stageIdentity(model: Model, stage: TrainingStage, origin: StageOrigin): StageIdentity {
+export function stageIdentity(model: Model, stage: Stage, origin: StageOrigin): StageIdentity {
   const identity: Record<string, string> = { model: model.name, stage: stage.name, seed: String(origin.seed) };
   for (const [name, value] of Object.entries(model.settings)) identity[`setting ${name}`] = String(value);
+  if (stage.kind === "train") describeTraining(stage, identity);
+  else {
+    identity["mean of"] = stage.mean;
+    identity.into = stage.into;
+    identity.batch = String(stage.batch);
+  }
+  for (const { name, weight } of stage.data) identity[`data ${name}`] = `weight ${weight}, ${origin.rows[name]} rows`;
+  for (const { column, values } of stage.where) identity[`where ${column}`] = values.join(", ");
+  if (stage.after === undefined) identity["result of no stage"] = "none";
+  for (const [name, digest] of Object.entries(origin.results)) identity[`result of ${name}`] = digest;
+  identity["weights from outside"] = origin.weights ?? "none";
+  return identity;
+}
+
+function describeTraining(stage: TrainingStage, identity: Record<string, string>): void {
   identity["entry point"] = stage.on;
   identity.update = stage.update.join(", ");
   for (const [name, value] of Object.entries(stage.optimizer)) identity[`optimizer ${name}`] = String(value);
@@ -64,11 +101,6 @@ export function stageIdentity(model: Model, stage: TrainingStage, origin: StageO
   identity.accumulate = String(stage.accumulate);
   identity.steps = String(stage.steps);
   identity.ema = String(stage.ema ?? "none");
-  for (const { name, weight } of stage.data) identity[`data ${name}`] = `weight ${weight}, ${origin.rows[name]} rows`;
-  for (const { column, values } of stage.where) identity[`where ${column}`] = values.join(", ");
-  identity[`result of ${stage.after ?? "no stage"}`] = origin.after ?? "none";
-  identity["weights from outside"] = origin.weights ?? "none";
-  return identity;
 }
 
 /** What differs between a recorded identity and the present one, one line each. */

@@ -2,6 +2,7 @@ import type { Executable, ParameterSet } from "../device.js";
 import type { Tensor } from "../tensors/tensor.js";
 import {
   checkpointPath,
+  isCheckpointDue,
   loadCheckpoint,
   type StageFiles,
   type StageState,
@@ -12,7 +13,7 @@ import { evaluate } from "./evaluate.js";
 import type { TrainingReport } from "./events.js";
 import { openMetrics } from "./metrics.js";
 import { explainNonFinite, NonFiniteValue } from "./nonfinite.js";
-import type { TrainingOptions, TrainingResult } from "./options.js";
+import type { Outcome, TrainingOptions } from "./options.js";
 import type { PreparedEvaluation, PreparedStage } from "./prepare.js";
 import { averageState, type StagePrograms } from "./programs.js";
 import { checkStates, readParameters, readStates, writeStageState } from "./state.js";
@@ -34,12 +35,8 @@ interface LoadedEvaluation extends PreparedEvaluation {
   readonly executable: Executable;
 }
 
-const defaultCheckpointSeconds = 60;
-
 /** Trains one stage from its last checkpoint, or its start, to its end, or until the run is aborted. */
-export async function runStage(
-  run: StageRun,
-): Promise<Pick<TrainingResult, "finished" | "step" | "file" | "evaluations">> {
+export async function runStage(run: StageRun): Promise<Outcome> {
   const { options, files, set } = run;
   const { stage } = run.prepared;
   const step = await options.programs.step(stage);
@@ -70,7 +67,7 @@ async function trainSteps(
   programs: StagePrograms,
   evaluations: readonly LoadedEvaluation[],
   checkpoint: StageState | undefined,
-): Promise<Pick<TrainingResult, "finished" | "step" | "file" | "evaluations">> {
+): Promise<Outcome> {
   const { options, files, set, report } = run;
   const { host } = options;
   const { stage } = run.prepared;
@@ -145,12 +142,7 @@ async function trainSteps(
     });
     saving.catch(() => undefined);
   };
-  const isDue = (done: number): boolean => {
-    const { steps, seconds } = options.checkpoint ?? { seconds: defaultCheckpointSeconds };
-    return (
-      (steps !== undefined && done % steps === 0) || (seconds !== undefined && host.now() - lastSavedAt >= seconds)
-    );
-  };
+  const isDue = (done: number): boolean => isCheckpointDue(options, done, lastSavedAt);
 
   try {
     let done = first;

@@ -8,26 +8,51 @@ import { allocate, bytesOf, type StoredDtype, type Tensor } from "../tensors/ten
 import { readTensor, type StageState } from "./checkpoint.js";
 import { TrainingError } from "./errors.js";
 import { initialValue } from "./initialize.js";
+import type { TrainingOptions } from "./options.js";
+import { stageChain } from "./plan.js";
 import { averageState, type OptimizerState } from "./programs.js";
 
+/** What finished stages left, by their names. */
+export type Results = ReadonlyMap<string, { readonly file: SafetensorsFile; readonly seed: number }>;
+
 /**
- * A parameter as the last of `results` that holds it left it, else at its initial value. `results` are the weights from outside and the
- * finished stages, in order.
+ * Reads parameters as a stage left them (without one, as training starts): as the last stage that trained it left it, else as in the
+ * weights from outside, else at its initial value. A copy is read the same way, as its own stage left it; undefined where that has no
+ * result yet.
  */
-export function parameterValue(spec: ParameterSpec, seed: number, results: readonly SafetensorsFile[]): Tensor {
-  const result = results.findLast((file) => file.entries.has(spec.path));
-  return result === undefined ? initialValue(spec, seed) : readTensor(result, spec.path, spec);
+export function parameterReader(
+  { model, seed, weights }: Pick<TrainingOptions, "model" | "seed" | "weights">,
+  stage: string | undefined,
+  results: Results,
+): (spec: ParameterSpec) => Tensor | undefined {
+  const outside = weights === undefined ? [] : [weights];
+  const stateOf = (name: string | undefined) => {
+    const chain = name === undefined ? [] : stageChain(model, name).map((before) => results.get(before.name)!);
+    return { files: [...outside, ...chain.map(({ file }) => file)], seed: chain.at(-1)?.seed ?? seed };
+  };
+  const states = new Map([...results.keys()].map((name) => [name, stateOf(name)]));
+  const present = stateOf(stage);
+  return (spec) => {
+    const { copy } = spec;
+    const state = copy === undefined ? present : states.get(copy.stage);
+    if (state === undefined) return undefined;
+    const original = copy === undefined ? spec : { ...spec, path: copy.of };
+    const result = state.files.findLast((file) => file.entries.has(original.path));
+    return result === undefined ? initialValue(original, state.seed) : readTensor(result, original.path, original);
+  };
 }
 
-/** Writes the `parameterValue` of every parameter of a model. */
+/** Writes every parameter of a model as `parameterReader` reads it; copies that have no value yet stay as they are. */
 export async function writeParameters(
+  options: Pick<TrainingOptions, "model" | "seed" | "weights">,
   set: ParameterSet,
-  parameters: readonly ParameterSpec[],
-  seed: number,
-  results: readonly SafetensorsFile[],
+  stage: string | undefined,
+  results: Results,
 ): Promise<void> {
-  for (const spec of parameters) {
-    await set.write(spec.path, parameterValue(spec, seed, results).data);
+  const read = parameterReader(options, stage, results);
+  for (const spec of options.model.parameters) {
+    const value = read(spec);
+    if (value !== undefined) await set.write(spec.path, value.data);
   }
 }
 

@@ -1,8 +1,8 @@
 import { microBatchName } from "../../src/optimizers/accumulate.js";
 import type { ScalarName } from "../../src/primitives/names.js";
 import type { Executable, TensorData } from "../device.js";
-import { inputsOf } from "./evaluate.js";
 import { trainingOrder } from "./order.js";
+import { inputsOf } from "./pieces.js";
 import { prefetch } from "./prefetch.js";
 import type { PreparedStage } from "./prepare.js";
 import { gradientNormOutput, lossOutput, type StagePrograms } from "./programs.js";

@@ -1,15 +1,18 @@
-import type { TrainingStage } from "../../src/build/model.js";
+import type { Stage } from "../../src/build/model.js";
+import { stagesRead } from "../../src/build/stage-order.js";
 import type { Executable, ParameterSet } from "../device.js";
 import type { SafetensorsFile } from "../tensors/safetensors.js";
 import type { Tensor } from "../tensors/tensor.js";
 import { finalPath, loadFinal, loadResult, removeCheckpoints } from "./checkpoint.js";
+import { runCollection } from "./collect.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
-import type { EvaluationSelection, StageSelection, TrainingOptions, TrainingResult } from "./options.js";
-import { stageChain } from "./plan.js";
-import { prepareEvaluation, prepareStage, resultFiles, stageFiles } from "./prepare.js";
-import { runStage } from "./run-stage.js";
-import { parameterValue, writeParameters } from "./state.js";
+import type { EvaluationSelection, Outcome, StageSelection, TrainingOptions, TrainingResult } from "./options.js";
+import { batchCount } from "./pieces.js";
+import { requiredStages } from "./plan.js";
+import { type Prepared, prepareEvaluation, prepareStage, resultFiles, stageFiles } from "./prepare.js";
+import { runStage, type StageRun } from "./run-stage.js";
+import { parameterReader, type Results, writeParameters } from "./state.js";
 
 /**
  * Trains a model up to one stage. An interrupted run, called again with the same options, goes on from its last checkpoint and ends with the
@@ -23,21 +26,24 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   if (!Number.isInteger(options.seed) || options.seed < 0 || options.seed > 0xffffffff) {
     throw new TrainingError(`The seed ${options.seed} is not a whole number from 0 to ${0xffffffff}`);
   }
-  const prepared = stageChain(model, options.stage).map((stage) => prepareStage(options, stage));
+  const prepared = requiredStages(model, [options.stage]).map((stage) => prepareStage(options, stage));
   warnOfUnused(options, warn);
 
   const set = await programs.parameters();
   try {
-    const results: SafetensorsFile[] = options.weights === undefined ? [] : [options.weights];
-    let reached: { readonly stage: TrainingStage; readonly evaluations: TrainingResult["evaluations"] } | undefined;
+    const results = new Map<string, { readonly file: SafetensorsFile; readonly seed: number }>();
+    let evaluations: TrainingResult["evaluations"] = {};
+    let step = 0;
     for (const next of prepared) {
-      const files = stageFiles(options, next, reached === undefined ? undefined : results.at(-1));
-      let evaluations: TrainingResult["evaluations"] = {};
+      const { stage } = next;
+      const files = stageFiles(options, next, results);
       let final = await loadFinal(host, files, warn);
+      step = stage.kind === "train" ? stage.steps : batchCount(next.parts, stage.batch);
+      evaluations = {};
       if (final === undefined) {
-        const restart = (): Promise<void> => writeParameters(set, model.parameters, options.seed, results);
-        const outcome = await runStage({ options, prepared: next, files, set, restart, report, warn });
-        if (!outcome.finished) return { ...outcome, stage: next.stage.name, evaluations: {}, parameters: set };
+        const restart = (): Promise<void> => writeParameters(options, set, stage.after, results);
+        const outcome = await run(next, { options, files, set, restart, report, warn });
+        if (!outcome.finished) return { ...outcome, stage: stage.name, evaluations: {}, parameters: set };
         evaluations = outcome.evaluations;
         final = await loadFinal(host, files, warn);
         if (final === undefined)
@@ -45,65 +51,71 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
       } else {
         // Left when a crash came between the result and the removal of its checkpoints.
         await removeCheckpoints(host, files.folder);
-        report({ kind: "reused", stage: next.stage.name, file: final.file });
+        report({ kind: "reused", stage: stage.name, file: final.file });
       }
-      results.push(final);
-      reached = { stage: next.stage, evaluations };
+      results.set(stage.name, { file: final, seed: options.seed });
     }
-    await writeParameters(set, model.parameters, options.seed, results);
-    const { stage, evaluations } = reached!;
-    return {
-      finished: true,
-      stage: stage.name,
-      step: stage.steps,
-      file: results.at(-1)!.file,
-      evaluations,
-      parameters: set,
-    };
+    const { stage } = options;
+    await writeParameters(options, set, stage, results);
+    return { finished: true, stage, step, file: results.get(stage)!.file.file, evaluations, parameters: set };
   } catch (error) {
     set.free();
     throw error;
   }
 }
 
+function run(prepared: Prepared<Stage>, rest: Omit<StageRun, "prepared">): Promise<Outcome> {
+  const { stage, parts, binding, evaluations } = prepared;
+  return stage.kind === "train"
+    ? runStage({ ...rest, prepared: { stage, parts, binding, evaluations } })
+    : runCollection({ ...rest, prepared: { stage, parts, binding, evaluations } });
+}
+
 /**
  * Writes a model's parameters as a finished stage left them; those that no stage trained start as the run's seed says. Without a stage,
- * all stand as they start from `options.seed`. Throws TrainingError when the stage, or one before it, has not been trained in this
- * folder, or with other settings.
+ * all stand as they start from `options.seed`. `entryPoints` are those that will be run, all unless given: what they read `at` other
+ * stages is written too. Throws TrainingError when the stage, or one that is needed, has not been trained in this folder, or with other
+ * settings.
  */
-export async function loadStage(options: StageSelection, stage: string | undefined, set: ParameterSet): Promise<void> {
-  const { seed, results } = await stageResults(options, stage);
-  await writeParameters(set, options.model.parameters, seed, results);
+export async function loadStage(
+  options: StageSelection,
+  stage: string | undefined,
+  set: ParameterSet,
+  entryPoints: readonly string[] = options.model.entryPoints,
+): Promise<void> {
+  const { model } = options;
+  const hasCopies = model.parameters.some(({ copy }) => copy !== undefined);
+  const read = hasCopies ? entryPoints.flatMap((name) => stagesRead(model, model.entryPoint(name))) : [];
+  await writeParameters(options, set, stage, await stageResults(options, stage, read));
 }
 
 /** As `loadStage`, but on the host: each parameter's value is read, or drawn, when it is asked for. */
 export async function readStage(options: StageSelection, stage: string | undefined): Promise<(path: string) => Tensor> {
-  const { seed, results } = await stageResults(options, stage);
+  const read = parameterReader(options, stage, await stageResults(options, stage));
   const specs = new Map(options.model.parameters.map((spec) => [spec.path, spec]));
   return (path) => {
     const spec = specs.get(path);
-    if (spec === undefined) throw new TrainingError(`Model ${options.model.name} has no parameter "${path}"`);
-    return parameterValue(spec, seed, results);
+    const value = spec && read(spec);
+    if (value === undefined) throw new TrainingError(`Model ${options.model.name} has no parameter "${path}"`);
+    return value;
   };
 }
 
+/** The results of a stage and of all that it and others need. */
 async function stageResults(
   options: StageSelection,
   stage: string | undefined,
-): Promise<{ readonly seed: number; readonly results: readonly SafetensorsFile[] }> {
-  const results: SafetensorsFile[] = options.weights === undefined ? [] : [options.weights];
-  let seed = options.seed;
-  let previous: SafetensorsFile | undefined;
-  for (const next of stage === undefined ? [] : stageChain(options.model, stage)) {
-    const result = await loadResult(options.host, resultFiles(options, next, previous));
+  others: readonly string[] = [],
+): Promise<Results> {
+  const results = new Map<string, { readonly file: SafetensorsFile; readonly seed: number }>();
+  for (const next of requiredStages(options.model, [...(stage === undefined ? [] : [stage]), ...others])) {
+    const result = await loadResult(options.host, resultFiles(options, next, results));
     if (result === undefined) {
       throw new TrainingError(`Stage "${next.name}" has not been trained in ${options.folder}`, "train it first");
     }
-    seed = result.seed;
-    previous = result.file;
-    results.push(result.file);
+    results.set(next.name, result);
   }
-  return { seed, results };
+  return results;
 }
 
 /** Runs one of a model's evaluations on what its stage left; the mean of every output. */
@@ -120,7 +132,7 @@ export async function runEvaluation(options: EvaluationSelection, name: string):
   const set = await options.programs.parameters();
   let executable: Executable | undefined;
   try {
-    await loadStage(options, spec.after, set);
+    await loadStage(options, spec.after, set, [spec.on]);
     executable = await options.programs.evaluate(spec.on, spec.batch);
     executable.bind(set);
     return await evaluate(executable, prepared.binding, prepared.parts, spec.batch);

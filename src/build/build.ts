@@ -1,12 +1,12 @@
 /** A model made from a checked file: its modules, stored tensors, adaptations, entry points and training plan. */
 import type { CheckedProgram } from "../../dsl/check/check.js";
-import type { Diagnostic } from "../../dsl/diagnostics/diagnostic.js";
 import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import { diagnose } from "../../dsl/diagnostics/registry.js";
 import type { Declaration, ModelDeclaration, StaticParameter } from "../../dsl/syntax/tree.js";
 import { isFloat } from "../graph/dtype.js";
 import { type Context, fail, Reports } from "./context.js";
+import { copyErrors, copySpecs } from "./copies.js";
 import { isEntryPoint, traceEntryPoint } from "./entry-point.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
@@ -20,12 +20,10 @@ import {
   type ParameterSpec,
   type Setting,
 } from "./model.js";
-import { isBelow } from "./parameter-layout.js";
 import { byPath } from "./paths.js";
 import { Scope } from "./scope.js";
-import { secondOrderErrors } from "./second-order.js";
-import { evaluations, trainingStages } from "./training-plan.js";
-import { formatTensor, type Instance, moduleValue, type Value } from "./values.js";
+import { collections, evaluations, trainingStages } from "./training-plan.js";
+import { type Instance, moduleValue, type Value } from "./values.js";
 
 export interface BuildOptions {
   /** Name of the model; may be left out when the file has one. */
@@ -47,7 +45,14 @@ export interface BuiltModel extends Model {
 export function buildModel(program: CheckedProgram, options: BuildOptions = {}): BuiltModel {
   const declaration = chooseModel(program, options.model);
   const file = declaration.span.file;
-  const context: Context = { program, fileScopes: new Map(), adaptations: [], frames: [], trace: undefined };
+  const context: Context = {
+    program,
+    fileScopes: new Map(),
+    adaptations: [],
+    copies: new Map(),
+    frames: [],
+    trace: undefined,
+  };
   const reports = new Reports();
   const scope = new Scope(context, fileScope(context, file));
   const settings: Record<string, Setting> = {};
@@ -83,13 +88,14 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
   const adaptations = context.adaptations.map(({ path, layout, grid, span }): Adaptation => {
     return { path, layout: layout.declaration.name.text, grid, span };
   });
-  const parameters = parameterSpecs(context, instance);
+  const stored = parameterSpecs(context, instance);
   const entryNames = [...methods.values()].flatMap((method) => {
     const holds = reports.collect(() => isEntryPoint(method, scope));
     return holds ? [method.name.text] : [];
   });
-  const plan = { scope, functions: methods, parameters, entryPoints: entryNames, stages: members.stages };
+  const plan = { scope, functions: methods, parameters: stored, entryPoints: entryNames, stages: members.stages };
   const stages = trainingStages(plan, reports);
+  const collected = collections(plan, members.collections, reports);
   const planned = evaluations(plan, members.evaluations, reports);
   reports.throwIfAny();
 
@@ -104,7 +110,8 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     traced.set(entry.instances === undefined ? name : `${name} ${instances}`, entry);
     return entry;
   };
-  return {
+  const parameters = [...stored, ...copySpecs(context, entryNames, entryPoint)].sort((a, b) => byPath(a.path, b.path));
+  const model = {
     name: declaration.name.text,
     file,
     settings,
@@ -113,31 +120,14 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     entryPoints: entryNames,
     entryPoint,
     stages,
+    collections: collected,
     evaluations: planned,
     context,
     instance,
   };
-}
-
-/** Traces every entry point and returns what is wrong with them; empty when all is well. */
-export function checkEntryPoints(model: Model): readonly Diagnostic[] {
-  const reports = new Reports();
-  for (const name of model.entryPoints) reports.collect(() => model.entryPoint(name));
-  for (const { on, batch } of model.evaluations) reports.collect(() => model.entryPoint(on, batch));
-  for (const { name: stage, on: name, span, update, batch } of model.stages) {
-    const trained = model.parameters.filter(({ path, storage }) => storage === "param" && isBelow(path, update));
-    const entry = reports.collect(() => model.entryPoint(name, batch));
-    if (!entry) continue;
-    const { outputs, graph } = entry;
-    const paths = new Set(trained.map(({ path }) => path));
-    const reached = graph.nodes.some((node) => node.primitive === "parameter" && paths.has(node.attributes.path));
-    for (const error of secondOrderErrors(entry, [...paths], { name: stage, span })) reports.add(error);
-    if (!reached) reports.add(diagnose(messages.updateNotReached, span, { name, stage, update }));
-    if (outputs.length === 1 && outputs[0]!.shape.length === 0) continue;
-    const found = outputs.length === 1 ? formatTensor(outputs[0]!) : `a tuple of ${outputs.length}`;
-    reports.add(diagnose(messages.notALoss, span, { name, stage, found }));
-  }
-  return reports.diagnostics;
+  for (const error of copyErrors(context, model)) reports.add(error);
+  reports.throwIfAny();
+  return model;
 }
 
 function chooseModel(program: CheckedProgram, name: string | undefined): ModelDeclaration {
@@ -200,14 +190,14 @@ function settingValue(context: Context, parameter: StaticParameter, given: Setti
   return fail(context, messages.badSetting, parameter.span, { name, kind, given: `${given}` });
 }
 
-/** Every stored tensor of the model, ordered by path. */
+/** Every stored tensor of the model's modules and interfaces. */
 function parameterSpecs(context: Context, instance: Instance): ParameterSpec[] {
   const ofInterfaces = context.adaptations.flatMap(({ weights }) => weights);
-  return [...storedWeights(instance), ...ofInterfaces]
-    .map(({ path, dtype, shape, initializer, declaration }): ParameterSpec => {
+  return [...storedWeights(instance), ...ofInterfaces].map(
+    ({ path, dtype, shape, initializer, declaration }): ParameterSpec => {
       // Ints and truth values have no gradient, so nothing can train them.
       const storage = declaration.storage === "frozen" || !isFloat(dtype) ? "frozen" : "param";
       return { path, dtype, shape, initializer, storage, span: declaration.span };
-    })
-    .sort((a, b) => byPath(a.path, b.path));
+    },
+  );
 }

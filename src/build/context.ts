@@ -2,9 +2,10 @@ import type { CheckedProgram } from "../../dsl/check/check.js";
 import type { Diagnostic, Label, Span } from "../../dsl/diagnostics/diagnostic.js";
 import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { diagnose, type Message } from "../../dsl/diagnostics/registry.js";
+import type { Name } from "../../dsl/syntax/tree.js";
 import type { Scope } from "./scope.js";
 import type { Trace } from "./trace.js";
-import type { Adaptation } from "./values.js";
+import type { Adaptation, WeightDefinition } from "./values.js";
 
 /** One call or making of a module that led to the expression being evaluated. */
 export interface Frame {
@@ -17,12 +18,20 @@ export interface Frame {
   readonly span: Span;
 }
 
+/** A stored tensor as a stage left it: `net at first`. */
+export interface Copy {
+  readonly definition: WeightDefinition;
+  readonly stage: Name;
+}
+
 /** All that is known while one model is built. */
 export interface Context {
   readonly program: CheckedProgram;
   /** The scope of each file's top level. */
   readonly fileScopes: Map<string, Scope>;
   readonly adaptations: Adaptation[];
+  /** Stored tensors that some function reads as a stage left them, by the paths of their copies. */
+  readonly copies: Map<string, Copy>;
   readonly frames: Frame[];
   /** The graph being traced; absent while structure is built. */
   trace: Trace | undefined;

@@ -1,7 +1,16 @@
 /** What `weft check` shows of a model: its modules with their parameters, token grids, entry points and training plan. Plain data. */
 import { elementCount, formatShape } from "../graph/shape.js";
 import type { BuiltModel } from "./build.js";
-import type { EntryPoint, EvaluationSpec, InputSpec, OutputSpec, Setting, SlotPlace, TrainingStage } from "./model.js";
+import type {
+  CollectingStage,
+  EntryPoint,
+  EvaluationSpec,
+  InputSpec,
+  OutputSpec,
+  Setting,
+  SlotPlace,
+  TrainingStage,
+} from "./model.js";
 import { formatTensor, holdsModule, type Instance, type Value } from "./values.js";
 
 export interface ModelDescription {
@@ -14,6 +23,7 @@ export interface ModelDescription {
   readonly adaptations: readonly AdaptationDescription[];
   readonly entryPoints: readonly EntryPointDescription[];
   readonly stages: readonly TrainingStage[];
+  readonly collections: readonly CollectingStage[];
   readonly evaluations: readonly EvaluationSpec[];
 }
 
@@ -75,7 +85,7 @@ export function describeModel(model: BuiltModel, depth = 2): ModelDescription {
   return {
     name: model.name,
     settings: model.settings,
-    modules: modulesBelow(model.instance, depth, sum),
+    modules: [...modulesBelow(model.instance, depth, sum), ...copiesOf(model, depth, sum)],
     parameters: sum("").parameters,
     frozen: sum("").frozen,
     adaptations: model.adaptations.map(({ path, layout, grid }) => ({
@@ -97,6 +107,7 @@ export function describeModel(model: BuiltModel, depth = 2): ModelDescription {
     })),
     entryPoints: model.entryPoints.map((name) => describeEntryPoint(model.entryPoint(name))),
     stages: model.stages,
+    collections: model.collections,
     evaluations: model.evaluations,
   };
 }
@@ -149,6 +160,17 @@ function modulesBelow(instance: Instance, depth: number, sum: (path: string) => 
   };
   for (const [name, field] of instance.fields) visit(field, name, 0);
   return found;
+}
+
+/** Copies of stored tensors, all of one stage together. */
+function copiesOf({ parameters }: BuiltModel, depth: number, sum: (path: string) => Counts): ModuleDescription[] {
+  const stages = depth === 0 ? [] : new Set(parameters.flatMap(({ copy }) => copy?.stage ?? []));
+  return [...stages].map((stage) => ({
+    path: `@${stage}`,
+    kind: `as ${stage} left it`,
+    depth: 0,
+    ...sum(`@${stage}`),
+  }));
 }
 
 // ----------------------------------------------------------------------------------------------------------------- grids

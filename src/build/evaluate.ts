@@ -10,12 +10,12 @@ import { call } from "./call.js";
 import { fail } from "./context.js";
 import { index } from "./indexing.js";
 import { requireLength } from "./limits.js";
-import { member } from "./member.js";
+import { member, memberReference } from "./member.js";
 import { applyOperator, replaceWeights } from "./operator.js";
 import { Scope } from "./scope.js";
 import { runBlock } from "./statements.js";
 import { describeValue, holdsModule, list, tuple, type Value } from "./values.js";
-import { readWeight } from "./weights.js";
+import { atStage, readWeight } from "./weights.js";
 
 /** The value of an expression. Throws WeftError. */
 export function evaluate(expression: Expression, scope: Scope): Value {
@@ -67,9 +67,32 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case "replace":
       return replaceWeights(evaluate(expression.module, scope), expression.entries, scope, expression.module.span);
     case "at":
-      return fail(context, messages.notSupported, expression.span, { what: "a module as a stage left it (`at`)" });
+      return evaluateAt(expression, scope);
     case "adapt":
       return adapt(expression, scope);
+  }
+}
+
+/** `module at stage`, also of a list of modules or of a stored tensor. */
+function evaluateAt(expression: Expression & { readonly kind: "at" }, scope: Scope): Value {
+  const { context } = scope;
+  const { module, stage } = expression;
+  const value = reference(module, scope);
+  const copy = atStage(value, stage);
+  if (copy) return readWeight(context, copy, expression.span);
+  const expected = "a module or a stored tensor";
+  return fail(context, messages.wrongKind, module.span, { expected, found: describeValue(value) });
+}
+
+/** The value of an expression, but a stored tensor stays a reference. */
+function reference(expression: Expression, scope: Scope): Value {
+  switch (expression.kind) {
+    case "name":
+      return lookup(expression.name, scope, expression.span);
+    case "member":
+      return memberReference(scope.context, evaluate(expression.object, scope), expression.member, expression.span);
+    default:
+      return evaluate(expression, scope);
   }
 }
 

@@ -3,6 +3,7 @@ import { type Span, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type {
   Argument,
+  CollectDeclaration,
   EvaluateDeclaration,
   FunctionDeclaration,
   InterfaceDeclaration,
@@ -173,6 +174,7 @@ export class Members {
   readonly givens = new Map<string, Type>();
   readonly stages: TrainDeclaration[] = [];
   readonly evaluations: EvaluateDeclaration[] = [];
+  readonly collections: CollectDeclaration[] = [];
 
   constructor(readonly scope: Scope) {}
 
@@ -209,8 +211,10 @@ export class Members {
       case "evaluate":
         this.evaluations.push(member);
         return;
-      case "sample":
       case "collect":
+        this.collections.push(member);
+        return;
+      case "sample":
         fail(scope.context, messages.notSupported, member.span, { what: `\`${member.kind}\`` });
     }
   }

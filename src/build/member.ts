@@ -23,8 +23,13 @@ import { readWeight } from "./weights.js";
 
 /** The value of `object.name`. */
 export function member(context: Context, object: Value, name: Name, span: Span): Value {
+  return readWeight(context, memberReference(context, object, name, span), span);
+}
+
+/** The same, but a stored tensor stays a reference. */
+export function memberReference(context: Context, object: Value, name: Name, span: Span): Value {
   const found = find(context, object, name.text, span);
-  if (found) return readWeight(context, found, span);
+  if (found) return found;
   const known = memberNames(object);
   return fail(context, messages.unknownMember, name.span, { name: name.text, found: describeValue(object), known });
 }
@@ -37,13 +42,13 @@ function find(context: Context, object: Value, name: string, span: Span): Value 
       return object.members.get(name);
     case "module":
       return moduleMember(object, name);
+    case "indexed":
+      return indexedMember(context, object, name, span);
     case "adaptation": {
       const { adaptation } = object;
       if (name === "grid") return adaptation.gridValue;
       if (name === "initial") return { kind: "adaptation_method", adaptation, name };
       if (name !== "tokens") return undefined;
-    case "indexed":
-      return indexedMember(context, object, name, span);
       const { layers, tokens, rows, columns } = adaptation.grid;
       return { kind: "type", shape: [layers, tokens, rows, columns], adaptation };
     }
@@ -123,11 +128,11 @@ export function memberNames(object: Value): readonly string[] {
       const { fields, weights, statics, methods } = object.instance;
       return [...new Set([...fields.keys(), ...weights.keys(), ...statics.keys(), ...methods.keys()])];
     }
+    case "indexed":
+      return memberNames(object.modules[0]!);
     case "adaptation":
       return ["grid", "tokens", "initial"];
     default:
       return [];
   }
-    case "indexed":
-      return memberNames(object.modules[0]!);
 }

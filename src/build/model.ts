@@ -38,6 +38,8 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
   /** `frozen` weights are stored but never updated. */
   readonly storage: "param" | "frozen";
+  /** A copy of another stored tensor as a stage left it; never updated. */
+  readonly copy?: { readonly stage: string; readonly of: string };
   readonly span: Span;
 }
 
@@ -143,6 +145,7 @@ export interface RowFilter {
 }
 
 export interface TrainingStage {
+  readonly kind: "train";
   readonly name: string;
   readonly on: string;
   /** Paths of modules or tensors; everything below them is updated. */
@@ -164,6 +167,25 @@ export interface TrainingStage {
   readonly recompute: boolean;
   readonly span: Span;
 }
+
+/** Stores the mean of what an entry point gives over all rows of some data. */
+export interface CollectingStage {
+  readonly kind: "collect";
+  readonly name: string;
+  /** The entry point: one float tensor of the shape of `into`. */
+  readonly mean: string;
+  /** Path of the stored tensor that takes it. */
+  readonly into: string;
+  readonly data: readonly { readonly name: string; readonly weight: number }[];
+  /** All of them must hold. */
+  readonly where: readonly RowFilter[];
+  readonly batch: number;
+  readonly after?: string;
+  readonly span: Span;
+}
+
+/** What leaves a state that others may start from. */
+export type Stage = TrainingStage | CollectingStage;
 
 export interface EvaluationSpec {
   readonly name: string;
@@ -189,5 +211,6 @@ export interface Model {
   /** Traces an entry point on demand (and once); one that looks at its batch anew for every size of it. */
   entryPoint(name: string, instances?: number): EntryPoint;
   readonly stages: readonly TrainingStage[];
+  readonly collections: readonly CollectingStage[];
   readonly evaluations: readonly EvaluationSpec[];
 }

@@ -2,16 +2,19 @@
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type {
+  CollectDeclaration,
   ConfigEntry,
   EvaluateDeclaration,
   Expression,
   FunctionDeclaration,
   TrainDeclaration,
 } from "../../dsl/syntax/tree.js";
+import { isFloat } from "../graph/dtype.js";
 import { fail, type Reports } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { sourceText } from "./files.js";
 import {
+  type CollectingStage,
   defaultBatch,
   type EvaluationSpec,
   type ParameterSpec,
@@ -51,6 +54,7 @@ function stage(plan: PlanContext, declaration: TrainDeclaration): TrainingStage 
   }
   const read = reader(plan.scope, entries);
   return {
+    kind: "train",
     name: declaration.name.text,
     on: declaration.on.text,
     update: updatePaths(plan, entries.get("update")!),
@@ -90,6 +94,43 @@ function evaluation(plan: PlanContext, declaration: EvaluateDeclaration): Evalua
     where: read.where(),
     batch: read.count("batch", defaultBatch),
     every: read.count("every", 0, 0),
+    span: declaration.span,
+  };
+}
+
+/** Reads all `collect` blocks. */
+export function collections(
+  plan: PlanContext,
+  declarations: readonly CollectDeclaration[],
+  reports: Reports,
+): CollectingStage[] {
+  return declarations.flatMap((declaration) => reports.collect(() => collection(plan, declaration)) ?? []);
+}
+
+function collection(plan: PlanContext, declaration: CollectDeclaration): CollectingStage {
+  const { context } = plan.scope;
+  const { text: name } = declaration.name;
+  const entries = byKey(declaration.entries);
+  const mean = entries.get("mean")?.value;
+  if (mean?.kind !== "name")
+    return fail(context, messages.missingKey, declaration.name.span, { key: "mean", stage: name });
+  requireEntryPoint(plan, mean.name, mean.span);
+  const into = evaluate(declaration.into, plan.scope);
+  const path = into.kind === "weight" && into.stage === undefined ? into.definition.path : undefined;
+  if (path === undefined || !plan.parameters.some((spec) => spec.path === path && isFloat(spec.dtype))) {
+    const values = { key: "into", expected: "a stored tensor of floats", found: describeValue(into) };
+    return fail(context, messages.badPlanValue, declaration.into.span, values);
+  }
+  const read = reader(plan.scope, entries);
+  return {
+    kind: "collect",
+    name,
+    mean: mean.name,
+    into: path,
+    data: read.data(),
+    where: read.where(),
+    batch: read.count("batch", defaultBatch),
+    ...optional("after", stageName(entries.get("after"))),
     span: declaration.span,
   };
 }
@@ -240,10 +281,12 @@ function updatePaths(plan: PlanContext, entry: ConfigEntry): string[] {
 
 function pathsOf(value: Value): string[] | undefined {
   switch (value.kind) {
-    case "module":
-      return value.instance.path === undefined ? undefined : [value.instance.path];
+    case "module": {
+      const { instance, overrides } = value;
+      return instance.path === undefined || overrides.stage !== undefined ? undefined : [instance.path];
+    }
     case "weight":
-      return [value.definition.path];
+      return value.stage === undefined ? [value.definition.path] : undefined;
     case "adaptation":
       return [value.adaptation.path];
     case "list": {

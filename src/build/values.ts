@@ -10,6 +10,7 @@ import type {
   LayoutDeclaration,
   ModelDeclaration,
   ModuleDeclaration,
+  Name,
   Type,
   Weight,
 } from "../../dsl/syntax/tree.js";
@@ -46,8 +47,8 @@ export type Value =
   | OperatorValue
   | OptimizerValue
   | ScheduleValue
-  | FailedValue;
   | ArgumentsValue
+  | FailedValue;
 
 export interface ListValue {
   readonly kind: "list";
@@ -108,13 +109,13 @@ export interface MethodValue {
   readonly name: string;
 }
 
-// --------------------------------------------------------------------------------------------------------------- modules
 /** What a parameter `...rest` took, to be handed on. */
 export interface ArgumentsValue {
   readonly kind: "arguments";
   readonly given: readonly GivenArgument[];
 }
 
+// --------------------------------------------------------------------------------------------------------------- modules
 
 /** A module made once. Its path is known when the field that holds it is complete. */
 export interface Instance {
@@ -164,8 +165,8 @@ export interface IndexedValue {
 
 /** What is applied to a module, by the instance that it changes. */
 export interface Overrides extends ReadonlyMap<Instance, Override> {
-  /** Name of the stage whose results all stored tensors are read from: `module at stage`. */
-  readonly stage: string | undefined;
+  /** The stage whose results all stored tensors are read from: `module at stage`. */
+  readonly stage: Name | undefined;
 }
 
 export interface Override {
@@ -186,7 +187,7 @@ export interface WeightValue {
   readonly kind: "weight";
   readonly definition: WeightDefinition;
   /** As this stage left it. */
-  readonly stage?: string | undefined;
+  readonly stage?: Name | undefined;
 }
 
 // ------------------------------------------------------------------------------------------------------------- operators
@@ -331,8 +332,7 @@ export const none: Value = { kind: "none" };
 export const list = (items: readonly Value[]): ListValue => ({ kind: "list", items });
 export const tuple = (items: readonly Value[]): TupleValue => ({ kind: "tuple", items });
 
-
-export function overridesOf(entries: Iterable<readonly [Instance, Override]>, stage: string | undefined): Overrides {
+export function overridesOf(entries: Iterable<readonly [Instance, Override]>, stage: Name | undefined): Overrides {
   return Object.assign(new Map(entries), { stage });
 }
 
@@ -414,9 +414,9 @@ export function describeValue(value: Value): string {
     case "method":
       return `the method ${value.name}`;
     case "module":
+      return `the module ${value.instance.declaration.name.text}`;
     case "indexed":
       return `one of ${value.modules.length} modules for each row`;
-      return `the module ${value.instance.declaration.name.text}`;
     case "weight":
       return `the stored tensor ${value.definition.path || value.definition.name}`;
     case "interface":
@@ -433,9 +433,9 @@ export function describeValue(value: Value): string {
       return "an optimizer";
     case "schedule":
       return "a schedule";
+    case "arguments":
+      return "further arguments";
     case "failed":
       return "a value that could not be made";
   }
 }
-    case "arguments":
-      return "further arguments";

@@ -1,5 +1,6 @@
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
+import type { Name } from "../../dsl/syntax/tree.js";
 import * as operations from "../primitives/operations.js";
 import { type Context, fail } from "./context.js";
 import { share } from "./shares.js";
@@ -20,7 +21,7 @@ export function weightTensor(
   context: Context,
   definition: WeightDefinition,
   span: Span,
-  stage?: string | undefined,
+  stage?: Name | undefined,
 ): TensorValue {
   const { dtype, shape } = definition;
   if (definition.absent) return emit(context, span, [], (builder) => operations.constant(builder, 0, shape, dtype));
@@ -29,13 +30,13 @@ export function weightTensor(
     const peers = context.trace!.scopes[depth]!.definitions.get(definition)!;
     const members = () => peers.map((peer) => weightTensor(context, peer, span, stage));
     return {
-      ...share(context, depth, `${definition.path} ${stage}`, span, members),
+      ...share(context, depth, `${definition.path} ${stage?.text}`, span, members),
       span: definition.declaration.span,
     };
   }
   if (definition.path === "") return fail(context, messages.moduleWithoutPlace, span, { name: definition.name });
-  const path = stage === undefined ? definition.path : copyPath(definition.path, stage);
-  if (stage !== undefined && !context.copies.has(path)) context.copies.set(path, { definition, stage, span });
+  const path = stage === undefined ? definition.path : copyPath(definition.path, stage.text);
+  if (stage !== undefined && !context.copies.has(path)) context.copies.set(path, { definition, stage });
   const tensor = emit(context, span, [], (builder) => builder.add("parameter", [], { path, dtype, shape }));
   return { ...tensor, span: definition.declaration.span };
 }
@@ -49,7 +50,7 @@ export function readWeight(context: Context, value: Value, span: Span): Value {
 export const copyPath = (path: string, stage: string): string => `@${stage}.${path}`;
 
 /** `value at stage`: a module, a list of modules, or a reference to a stored tensor. Undefined for anything else. */
-export function atStage(value: Value, stage: string): Value | undefined {
+export function atStage(value: Value, stage: Name): Value | undefined {
   switch (value.kind) {
     case "module":
       return moduleValue(value.instance, overridesOf(value.overrides, stage), value.level);

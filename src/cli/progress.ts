@@ -47,6 +47,9 @@ function asBar(stream: ProgressStream): Progress {
         case "step":
           draw(event.stage, event.step, event.steps, `loss ${shownNumber(event.loss)}  ${pace(event)}`);
           return;
+        case "collected":
+          draw(event.stage, event.step, event.steps, pace(event));
+          return;
         case "checkpoint":
           return;
         case "reused":
@@ -65,8 +68,9 @@ function asBar(stream: ProgressStream): Progress {
 function lineReport(stream: ProgressStream, now: () => number): TrainingReport {
   let last = Number.NEGATIVE_INFINITY;
   return (event) => {
-    if (event.kind === "step" && event.step < event.steps && now() - last < secondsBetweenLines) return;
-    if (event.kind === "step") last = now();
+    const isStep = event.kind === "step" || event.kind === "collected";
+    if (isStep && event.step < event.steps && now() - last < secondsBetweenLines) return;
+    if (isStep) last = now();
     stream.write(`${describe(event)}\n`);
   };
 }
@@ -82,6 +86,8 @@ export function describe(event: TrainingEvent): string {
       return `${event.stage}: already trained (${event.file})`;
     case "step":
       return `${event.stage}: step ${event.step}/${event.steps}  loss ${shownNumber(event.loss)}  ${pace(event)}`;
+    case "collected":
+      return `${event.stage}: batch ${event.step}/${event.steps}  ${pace(event)}`;
     case "evaluation": {
       const values = Object.entries(event.values).map(([name, value]) => `${name} ${shownNumber(value)}`);
       return `${event.stage}: ${event.evaluation} after step ${event.step}: ${values.join(", ")}`;
@@ -101,7 +107,7 @@ function shownNumber(value: number): string {
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4 ? value.toFixed(4) : value.toExponential(3);
 }
 
-function pace(event: Extract<TrainingEvent, { kind: "step" }>): string {
+function pace(event: Extract<TrainingEvent, { kind: "step" | "collected" }>): string {
   return `${event.examplesPerSecond.toFixed(0)} examples/s  ${duration(event.secondsLeft)} left`;
 }
 

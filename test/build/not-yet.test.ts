@@ -17,8 +17,6 @@ ${members}
 
 const forms: Readonly<Record<string, string>> = {
   "`sample`": "  sample pictures { once: tokens, step: loss, solver: euler(steps: 5) }",
-  "`collect`":
-    "  train one on loss { update: [experts], optimizer: sgd(0.1) }\n  collect average into shared { mean: tokens, data: some, after: one }",
 };
 
 describe("forms that are planned", () => {

@@ -4,7 +4,8 @@ import { check } from "../../dsl/check/check.js";
 import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";
-import { type BuildOptions, type BuiltModel, buildModel, checkEntryPoints } from "../../src/build/build.js";
+import { type BuildOptions, type BuiltModel, buildModel } from "../../src/build/build.js";
+import { checkEntryPoints } from "../../src/build/check-entry-points.js";
 import { type Evaluate, examineStarts, startErrors } from "../../src/build/zero-start.js";
 import { verify } from "../../src/graph/verify.js";
 

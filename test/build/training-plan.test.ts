@@ -62,6 +62,7 @@ describe("the training plan", () => {
     const { stages } = await model("  train only on base { update: net, optimizer: sgd(rate) }");
     const [{ span: _, ...stage }] = stages as [(typeof stages)[number]];
     assert.deepEqual(stage, {
+      kind: "train",
       name: "only",
       on: "base",
       update: ["net"],
@@ -93,6 +94,7 @@ describe("the training plan", () => {
   }`);
     const [, { span: _, ...stage }] = stages as [unknown, (typeof stages)[number]];
     assert.deepEqual(stage, {
+      kind: "train",
       name: "second",
       on: "loss",
       update: ["shared", "others.1", "others.2.weight"],

@@ -134,22 +134,26 @@ describe("the language reference", () => {
 }
 `;
 
+  const blocks = (): string[] => section(page, "Training").split(/^`(?:evaluate NAME on|collect NAME into) /m);
+
   for (const [name, text, place] of [
     ["train", "train second on loss { zzzzzz: 1, update: w, optimizer: sgd(0.1) }", 0],
     ["evaluate", "evaluate held_out on loss { zzzzzz: 1 }", 1],
+    ["collect", "collect average into w { zzzzzz: 1, mean: loss }", 2],
   ] as const) {
     it(`lists every key of \`${name}\``, async () => {
       const [found] = await problems(plan(text));
       const [, listed] = /^Its keys are: (.*)\.$/.exec(found!.help!)!;
-      const tables = section(page, "Training").split("`evaluate NAME on FN");
-      const keys = tableRows(tables[place]!).map(([cell]) => codeIn(cell!)[0]!);
+      const keys = tableRows(blocks()[place]!).map(([cell]) => codeIn(cell!)[0]!);
       assert.deepEqual(keys.sort(), codeIn(listed!).sort());
     });
   }
 
   it("gives the defaults of stages and evaluations as they are", async () => {
-    const { stages, evaluations } = await build(plan("evaluate held_out on loss {}"));
-    const [training, evaluation] = section(page, "Training").split("`evaluate NAME on FN");
+    const { stages, evaluations, collections } = await build(
+      plan("evaluate held_out on loss {}\ncollect average into w { mean: loss }"),
+    );
+    const [training, evaluation, collection] = blocks();
     const defaults = (text: string) =>
       new Map(tableRows(text).map(([key, , value]) => [codeIn(key!)[0]!, codeIn(value!)[0]]));
     const train = defaults(training!);
@@ -158,6 +162,7 @@ describe("the language reference", () => {
     assert.equal(train.get("learning_rate"), `${stages[0]!.schedule.kind}()`);
     const evaluate = defaults(evaluation!);
     for (const key of ["batch", "every"] as const) assert.equal(evaluate.get(key), `${evaluations[0]![key]}`, key);
+    assert.equal(defaults(collection!).get("batch"), `${collections[0]!.batch}`);
   });
 
   const library = join(import.meta.dirname, "..", "..", "dsl", "std");

@@ -64,6 +64,7 @@ export const adamw: OptimizerSpec = {
 };
 
 export const baseStage: TrainingStage = {
+  kind: "train",
   name: "base",
   on: "loss",
   update: ["head"],
@@ -97,6 +98,7 @@ export function linearModel(changes: Partial<Model> = {}): Model {
     entryPoints: ["loss"],
     entryPoint: entry,
     stages: [baseStage],
+    collections: [],
     evaluations: [],
     ...changes,
   };

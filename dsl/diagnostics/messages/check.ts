@@ -99,7 +99,8 @@ export const checkMessages = {
   notAModule: defineMessage<{ found: string }>({
     code: "W213",
     text: ({ found }) => `${found} is no module that could be changed`,
-    help: () => "Before `with` and `at` stands a module, such as a field of the model.",
+    help: () =>
+      "Before `with` stands a module, such as a field of the model; before `at` also a list of modules, or a stored tensor.",
     example: "fn changed(x: [n], change: operator) -> [n] { (x with change) }\n",
   }),
   notAnOperator: defineMessage<{ found: string; adaptation: boolean }>({

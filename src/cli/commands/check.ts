@@ -4,7 +4,7 @@ import { environmentOf } from "../../../runtime/reference/environment.js";
 import { evaluate } from "../../../runtime/reference/interpreter.js";
 import { textTable } from "../../../runtime/report/page.js";
 import { SourcesError } from "../../api/load.js";
-import { checkEntryPoints } from "../../build/build.js";
+import { checkEntryPoints } from "../../build/check-entry-points.js";
 import { type AdaptationDescription, describeModel, type ModelDescription } from "../../build/describe.js";
 import type { Model } from "../../build/model.js";
 import { examineStarts, startErrors, type ZeroStartReport } from "../../build/zero-start.js";
@@ -105,6 +105,21 @@ function show(model: ModelDescription, own: readonly string[][], starts: readonl
           `${optimizer.kind}(${optimizer.learningRate})`,
           accumulate > 1 ? `${batch} x ${accumulate}` : String(batch),
           String(steps),
+          after ?? "",
+        ]),
+      ),
+    );
+  }
+  if (model.collections.length > 0) {
+    sections.push(
+      textTable(
+        ["collected", "mean of", "into", "data", "batch", "after"],
+        model.collections.map(({ name, mean, into, data, batch, after }) => [
+          name,
+          mean,
+          into,
+          data.map((part) => part.name).join(", "),
+          String(batch),
           after ?? "",
         ]),
       ),

@@ -108,6 +108,7 @@ export const sampleCommand: CommandModule<object, Options> = {
         },
         options.after,
         set,
+        [options.fn],
       );
       const executable = await programs.evaluate(options.fn, rows.length);
       executable.bind(set);

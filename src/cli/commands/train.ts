@@ -2,12 +2,13 @@ import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import type { Host } from "../../../dsl/host.js";
 import type { TrainingOptions } from "../../../runtime/training/options.js";
-import { stageChain } from "../../../runtime/training/plan.js";
+import { requiredStages } from "../../../runtime/training/plan.js";
 import { train } from "../../../runtime/training/train.js";
 import type { OpenDevice } from "../../api/devices.js";
 import type { Compiled } from "../../api/load.js";
 import { trainingPrograms } from "../../api/training.js";
 import type { Model } from "../../build/model.js";
+import { stagesOf } from "../../build/stage-order.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
 import { nodeHost } from "../host.js";
@@ -38,7 +39,7 @@ export const trainCommand: CommandModule<object, Options> = {
   builder: (parser) =>
     withDeviceFlags(
       withRunFlags(withDataFlags(withModelFlags(parser)), describe)
-        .positional("stage", { type: "string", demandOption: true, describe: "Name of a `train` block" })
+        .positional("stage", { type: "string", demandOption: true, describe: "Name of a `train` or `collect` block" })
         .option("resume", {
           type: "boolean",
           default: false,
@@ -55,9 +56,10 @@ export const trainCommand: CommandModule<object, Options> = {
     const host = nodeHost();
     const compiled = await compileNamed(options);
     const { model } = compiled;
-    if (!model.stages.some(({ name }) => name === options.stage)) {
+    const stages = stagesOf(model).map(({ name }) => name);
+    if (!stages.includes(options.stage)) {
       throw new CommandError(
-        `model ${model.name} has no stage "${options.stage}"; it has ${model.stages.map(({ name }) => name).join(", ") || "none"}`,
+        `model ${model.name} has no stage "${options.stage}"; it has ${stages.join(", ") || "none"}`,
         exitCodes.usage,
       );
     }
@@ -76,7 +78,7 @@ export const trainCommand: CommandModule<object, Options> = {
 
 /** A run that stopped on its way is not to be lost by a command that was meant for another. */
 async function refuseUnfinished(model: Model, stage: string, folder: string, host: Host): Promise<void> {
-  for (const { name } of stageChain(model, stage)) {
+  for (const { name } of requiredStages(model, [stage])) {
     const files = await host.list(join(folder, name));
     if (files.some((file) => file.startsWith("checkpoint-")) && !files.includes("final.safetensors"))
       throw new CommandError(

@@ -90,4 +90,31 @@ export const modelMessages = {
     help: () => "A loss is a scalar, `[]`: take the mean.",
     example: trained(plain, "  train b on wide { update: [gain], optimizer: sgd(0.1) }\n"),
   }),
+  stageCircle: defineMessage<{ circle: readonly string[] }>({
+    code: "W395",
+    text: ({ circle: [first, ...others] }) =>
+      `stage \`${first}\` needs what ${others.map((name) => `\`${name}\` left`).join(", which needs what ")}`,
+    help: () =>
+      "What a stage trains or is measured on can read only stages `at` which it does not take part in: those that end before it begins.",
+    example: trained(
+      "update: [gain], optimizer: sgd(0.1), after: b",
+      "  fn apart(x: [4]) -> [] { sum((gain(x) - (gain at a)(x)) ** 2) }\n  train b on apart { update: [gain], optimizer: sgd(0.1) }\n",
+    ),
+  }),
+  unknownCopyStage: defineMessage<{ name: string; known: readonly string[] }>({
+    code: "W396",
+    text: ({ name }) => `the model has no stage \`${name}\``,
+    help: ({ known }) => (known.length === 0 ? "It has none." : `It has ${listed(known)}.`),
+    example:
+      "module Gain() {\n  param gain: [4] = ones()\n  forward(x: [4]) -> [4] { x * gain }\n}\nfn old(net: Gain, x: [4]) -> [4] { (net at first)(x) }\nmodel M() {\n  gain = Gain()\n  fn f(x: [4]) -> [4] { old(gain, x) }\n}\n",
+  }),
+  collectMismatch: defineMessage<{ stage: string; name: string; found: string; path: string; wanted: string }>({
+    code: "W397",
+    text: ({ stage, name, found, path, wanted }) =>
+      `\`${stage}\` stores the mean of ${name}, which gives ${found}, into \`${path}\`, which is ${wanted}`,
+    example: trained(
+      plain,
+      "  param place: [3] = zeros()\n  collect average into place { mean: wide, data: some, after: a }\n",
+    ),
+  }),
 };
