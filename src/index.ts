@@ -31,6 +31,14 @@ export {
   openDevice,
   targetOf,
 } from "./api/devices.js";
+export {
+  describeInterfaces,
+  generatedNumbers,
+  type InterfaceDescription,
+  type Sites,
+  standardInterfaces,
+  type TensorDescription,
+} from "./api/interfaces.js";
 export { type Compiled, type CompileOptions, compile, SourcesError } from "./api/load.js";
 export { programFor } from "./api/programs.js";
 export { type RunRequest, runEntry } from "./api/run.js";

@@ -7,6 +7,7 @@ import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
 import { fmtCommand, standardInput } from "./commands/fmt.js";
 import { graphCommand } from "./commands/graph.js";
+import { interfacesCommand } from "./commands/interfaces.js";
 import { mergeCommand } from "./commands/merge.js";
 import { runCommand } from "./commands/run.js";
 import { sampleCommand } from "./commands/sample.js";
@@ -23,6 +24,7 @@ const commands = [
   sampleCommand,
   mergeCommand,
   graphCommand,
+  interfacesCommand,
   doctorCommand,
 ] as readonly unknown[] as readonly CommandModule[];
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { builtPackage, model, root, temporaryFolder, weft, weftProcess } from "./support.js";
 
-const commands = ["check", "fmt", "run", "train", "eval", "sample", "graph", "doctor"];
+const commands = ["check", "fmt", "run", "train", "eval", "sample", "graph", "interfaces", "doctor"];
 
 describe("the weft command", () => {
   it("lists its commands, and every command its options, on stdout", async () => {

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { environmentOf } from "../../../runtime/reference/environment.js";
 import { evaluate } from "../../../runtime/reference/interpreter.js";
+import { type InterfaceDescription, standardInterfaces } from "../../../src/api/interfaces.js";
 import type { BuiltModel } from "../../../src/build/build.js";
 import { examineStarts, startErrors } from "../../../src/build/zero-start.js";
 import { isFloat } from "../../../src/graph/dtype.js";
@@ -12,7 +13,7 @@ import { leafValues } from "../../../src/passes/leaves.js";
 import { simplify } from "../../../src/passes/simplify.js";
 import { build, evaluateLeaves } from "../../build/support.js";
 import { cases } from "./cases.js";
-import { buildTrial, imports, interfaces, numbersFor, type Trial, trialOf, wave } from "./trial.js";
+import { buildTrial, imports, interfaces, numbersFor, type Trial, trialOf, valueOf, wave } from "./trial.js";
 
 const resultOf = (graph: Graph, { numbers, stored, tokens }: Trial, cotangent: Float64Array = new Float64Array()) =>
   evaluate(
@@ -60,6 +61,11 @@ function wasted(model: BuiltModel): string[] {
   const backward = simplify(gradientsOf(forward, ["t", "x"]));
   return [forward, backward].flatMap((graph) => weightSized(graph, model, instances));
 }
+
+let descriptions: readonly InterfaceDescription[];
+before(async () => {
+  descriptions = await standardInterfaces();
+});
 
 for (const tried of cases) {
   const { name, settings, module, shape, changes, large } = tried;
@@ -112,6 +118,14 @@ for (const tried of cases) {
           `${leaf}: ${expected}, but ${found}`,
         );
       }
+    });
+
+    it("generates as many numbers as it says", async () => {
+      const { generates, needsWeight } = descriptions.find((described) => described.name === name)!;
+      assert.equal(model.adaptations[0]!.grid.numbers, await valueOf(generates!, model));
+      const { doc = "" } = interfaces.find((declaration) => declaration.name.text === name)!;
+      assert.equal(/; needs the weight\.$/.test(doc), needsWeight);
+      assert.equal(/; does not need the weight\.$/.test(doc), !needsWeight);
     });
 
     it("forms nothing as large as a weight for each instance, forward or backward", async () => {

@@ -32,6 +32,25 @@ import { Flat } from "std/layouts"
 export const wave = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, place) => Math.sin(1 + seed * 2.3 + place * 1.7 + (place % 7) * seed));
 
+/** Numbers that an expression of parameters of an interface and its module comes to, `rank * in_features`. */
+export async function valueOf(expression: string, model: BuiltModel): Promise<number> {
+  const { applications } = model.context.adaptations[0]!;
+  const [application] = applications;
+  const { instance } = application!.sites[0]!;
+  const known = new Map([...instance.statics, ...instance.fields, ...application!.interface.statics]);
+  const parameters = [...known].flatMap(([name, value]) =>
+    value.kind === "int" || value.kind === "float" || value.kind === "bool"
+      ? [`${name}: ${value.kind} = ${value.kind === "float" ? value.value.toFixed(6) : value.value}`]
+      : [],
+  );
+  const built = await build(`model Value(${parameters.join(", ")}) {
+  value = ${expression}
+  frozen counted: [value]
+}
+`);
+  return built.parameters[0]!.shape[0]!;
+}
+
 export const buildTrial = (module: string, applied: string, shape: readonly number[]): Promise<BuiltModel> =>
   build(`${imports}
 model M() {
