@@ -186,7 +186,9 @@ function layoutThrough(forming: Forming, node: Node, cluster: Cluster, from: Lay
 /** Adds an elementwise node to the latest cluster that computes one of its operands. */
 function joinElementwise(forming: Forming, node: Node): boolean {
   // Their operands have other axes than the result.
-  if (node.primitive === "contraction" || node.primitive === "random") return false;
+  if (node.primitive === "contraction" || node.primitive === "random" || node.primitive === "gather_instances") {
+    return false;
+  }
   const candidates = new Set<Cluster>();
   for (const input of node.inputs) {
     const owner = ownerOf(forming, input);
