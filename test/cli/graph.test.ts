@@ -94,7 +94,7 @@ describe("weft graph", () => {
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
     assert.match(
       stderr,
-      /error\[W400\]: a tensor that is computed here takes 256 MiB, but webgpu binds 128 MiB at most/,
+      /error\[W500\]: a tensor that is computed here takes 256 MiB, but webgpu binds 128 MiB at most/,
     );
     assert.match(stderr, /wide\.weft:3:5\n/);
     assert.match(stderr, /smaller batch \(it is 4\)/);

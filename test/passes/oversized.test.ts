@@ -52,7 +52,7 @@ model M() {
     const error = await refusal(nested, 1024, { batch: 3 });
     const text = render(error.diagnostics, await sourcesOf(nested), { color: false });
     const message = "a tensor that `similar` computes here takes 3 KiB, but small binds 1 KiB at most at once";
-    assert.ok(text.startsWith(`error[W400]: ${message}\n`), text);
+    assert.ok(text.startsWith(`error[W500]: ${message}\n`), text);
     assert.match(text, /^3 .*let scores = x @ x\.T\n.*\^\^\^\^\^\^\^/m);
     assert.match(text, /help: Use a smaller batch \(it is 3\), or run it on another device\./);
   });

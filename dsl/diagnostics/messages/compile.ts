@@ -1,9 +1,9 @@
-/** Messages of `src/compile.ts`: what shows only when the target and the batch are known. Codes W4xx. */
+/** Messages of `src/compile.ts`: what shows only when the target and the batch are known. Codes W5xx. */
 import { defineMessage } from "../registry.js";
 
 export const compileMessages = {
   tensorTooLarge: defineMessage<{ what: string; bytes: number; limit: number; target: string; batch: number }>({
-    code: "W400",
+    code: "W500",
     text: ({ what, bytes, limit, target }) =>
       `${what} takes ${sizeText(bytes)}, but ${target} binds ${sizeText(limit)} at most at once`,
     help: ({ batch }) =>
