@@ -70,7 +70,7 @@ export function lower(model: Model, entryName: string, options: CompileOptions):
   const layout = parameterLayout(model.parameters);
   const main = mainGraph(model, entry, layout, options);
   const graphs = [main, ...optimizerGraphs(main, layout, purpose, bytesPerBinding)];
-  const lists = graphs.map((graph) => fuse(graph, target, homesOf(graph, purpose)));
+  const lists = graphs.map((graph) => fuse(graph, target, homesOf(graph, purpose, layout)));
   throwAny(oversizedBuffers(lists, graphs, entry.span, target, batch));
   return { entry, options, layout, graphs, lists, plan: plan(lists, layout, bytesPerBinding) };
 }
@@ -170,11 +170,11 @@ export function storedGradient(output: string, purpose: Purpose): string | undef
   return purpose.kind === "train" || purpose.kind === "accumulate" ? leafOfGradient(output) : undefined;
 }
 
-function homesOf(graph: Graph, purpose: Purpose): FuseHomes {
+function homesOf(graph: Graph, purpose: Purpose, layout: ParameterLayout): FuseHomes {
   const outputs: Record<string, BufferHome> = {};
   for (const { name } of graph.outputs) {
     const path = storedGradient(name, purpose);
     if (path !== undefined) outputs[name] = { segment: "gradients", path };
   }
-  return { outputs };
+  return { outputs, layout };
 }

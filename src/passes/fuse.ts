@@ -16,6 +16,7 @@ import { settleOrder } from "./fuse/order.js";
 import { type FuseHomes, placeResults } from "./fuse/placement.js";
 import { makeRecord } from "./fuse/records.js";
 import { Dimensions } from "./fuse/space.js";
+import { StoredPlaces } from "./fuse/stacks.js";
 import { orderRows } from "./order-rows.js";
 
 export type { FuseHomes } from "./fuse/placement.js";
@@ -25,8 +26,9 @@ export type { FuseHomes } from "./fuse/placement.js";
  * `homes`. No kernel binds more buffers than the target allows, if it can be cut at all. O(n log n).
  */
 export function fuse(graph: Graph, target: Target, homes: FuseHomes = {}): KernelList {
-  const facts = gatherFacts(orderRows(graph));
-  const placement = placeResults(facts, homes);
+  const places = homes.layout && new StoredPlaces(homes.layout, target);
+  const facts = gatherFacts(orderRows(graph), places);
+  const placement = placeResults(facts, homes, places);
   const guess = formClusters(facts, new Dimensions(), placement, new Set(placement.storage.keys()), target);
   const wanted = decideStores(facts, guess, placement, target);
   const dimensions = new Dimensions();

@@ -123,7 +123,11 @@ describe("a decoder with experts on the CPU", function () {
   });
   after(() => Promise.all([cpu.device.close(), reference.device.close()]));
 
-  for (const settings of [{}, { n: 9, dim: 20, hidden: 50, count: 4, chosen: 1, rank: 4 }]) {
+  const sizes: readonly Readonly<Record<string, number>>[] = [
+    {},
+    { n: 9, dim: 20, hidden: 50, count: 4, chosen: 1, rank: 4 },
+  ];
+  for (const settings of sizes) {
     it(`computes what the interpreter computes, forward and backward (${JSON.stringify(settings)})`, async () => {
       const model = await buildDecoder(settings);
       const { inputs, outputs } = model.entryPoint("sparse");

@@ -3,6 +3,7 @@ import type { Graph } from "../../graph/graph.js";
 import type { Node, NodeOf, ValueId } from "../../graph/node.js";
 import { liveNodes } from "../../graph/rewrite.js";
 import { elementCount, type Shape, type TensorType } from "../../graph/shape.js";
+import { type StoredPlaces, type Stretch, stackedParameters } from "./stacks.js";
 
 /**
  * How fusion treats a node:
@@ -31,12 +32,14 @@ export interface Facts {
   readonly roles: readonly Role[];
   /** Number of live uses of each value: operands, outputs and updates. */
   readonly uses: readonly number[];
+  /** Stacks of stored tensors that are views of memory, and so leaves. */
+  readonly stacks: ReadonlyMap<ValueId, Stretch>;
   /** Live nodes that take each value as an operand. */
   readonly consumers: readonly (readonly Node[])[];
 }
 
 /** Facts of the live part of a graph, indexed by value. O(n). */
-export function gatherFacts(graph: Graph): Facts {
+export function gatherFacts(graph: Graph, stored?: StoredPlaces): Facts {
   const live = liveNodes(graph);
   const nodes = graph.nodes.filter((_, place) => live[place]);
   const producers: Node[] = [];
@@ -44,8 +47,9 @@ export function gatherFacts(graph: Graph): Facts {
   const roles: Role[] = [];
   const uses = new Array<number>(graph.types.length).fill(0);
   const consumers: Node[][] = [];
+  const stacks = stored ? stackedParameters(graph, stored) : new Map<ValueId, Stretch>();
   nodes.forEach((node, place) => {
-    const role = roleOf(node, graph);
+    const role = stacks.has(node.outputs[0]!) ? "leaf" : roleOf(node, graph);
     for (const output of node.outputs) {
       producers[output] = node;
       places[output] = place;
@@ -58,7 +62,7 @@ export function gatherFacts(graph: Graph): Facts {
     }
   });
   for (const { value } of [...graph.outputs, ...graph.updates]) uses[value]!++;
-  return { graph, nodes, producers, places, roles, uses, consumers };
+  return { graph, nodes, producers, places, roles, uses, consumers, stacks };
 }
 
 function roleOf(node: Node, graph: Graph): Role {

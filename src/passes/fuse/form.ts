@@ -8,7 +8,7 @@ import type { Node, ValueId } from "../../graph/node.js";
 import { elementCount, sameShape } from "../../graph/shape.js";
 import type { Target } from "../../target.js";
 import type { Cluster, Clustering, Root } from "./cluster.js";
-import { expressionLimit } from "./cost.js";
+import { expressionLimit, loadWeight, operationWeight } from "./cost.js";
 import { elementsOf, type Facts, shapeOfValue } from "./facts.js";
 import { joinFold } from "./fold.js";
 import {
@@ -75,9 +75,10 @@ function visit(forming: Forming, node: Node, placement: Placement): void {
   const value = node.outputs[0]!;
   switch (forming.facts.roles[value]!) {
     case "leaf":
-      noteInline(forming, node, value);
       forming.loads[value] = [value];
-      forming.traffic[value] = 2;
+      forming.operations[value] = operationWeight(node);
+      forming.traffic[value] = loadWeight;
+      forming.sizes[value] = 1;
       return;
     case "view":
       if (!joinView(forming, node)) evaluateInPlace(forming, node);

@@ -13,6 +13,7 @@ import { bindingCount } from "./finish.js";
 import { compareOrder } from "./forming.js";
 import { type CopyRequest, leafHome, type Placement, stridesForProduct } from "./placement.js";
 import type { Dimension, Dimensions, Layout } from "./space.js";
+import { stretchHome } from "./stacks.js";
 import { contiguousStorage, type Storage, throughView } from "./strides.js";
 
 export class LoweringContext {
@@ -107,9 +108,15 @@ export class LoweringContext {
       case "table":
       case "instance_index":
         return contiguousStorage(this.#placement.buffers.leaf(dtype, elementCount(shape), leafHome(node)), shape);
+      case "concat": {
+        const stretch = this.facts.stacks.get(value);
+        if (!stretch) break;
+        const buffer = this.#placement.buffers.leaf(dtype, stretch.elements, stretchHome("parameters", stretch));
+        return { buffer, offset: 0, strides: contiguousStorage(buffer, shape).strides.with(0, stretch.distance) };
+      }
       default:
-        return this.#placement.storage.get(value) ?? this.#storage.get(value) ?? this.#freshStorage(value, -1);
     }
+    return this.#placement.storage.get(value) ?? this.#storage.get(value) ?? this.#freshStorage(value, -1);
   }
 
   /** Storage of a value that is needed in memory: from now on its kernel writes it. */

@@ -5,9 +5,11 @@
 import type { Dtype } from "../../graph/dtype.js";
 import type { NodeOf, ValueId } from "../../graph/node.js";
 import { elementCount } from "../../graph/shape.js";
+import type { ParameterLayout } from "../../kernels/layout.js";
 import type { Buffer, BufferHome, BufferId } from "../../kernels/record.js";
 import { tableKey } from "../../kernels/table-key.js";
 import { elementsOf, type Facts, shapeOfValue, typeOf } from "./facts.js";
+import { type StoredPlaces, stackedGradients, stretchHome } from "./stacks.js";
 import { beforeView, contiguousStorage, type Storage } from "./strides.js";
 
 /** Homes of results by name; a result that is not named here has the home its kind suggests. */
@@ -16,6 +18,8 @@ export interface FuseHomes {
   readonly outputs?: Readonly<Record<string, BufferHome>>;
   /** Default: the home of the leaf of that name. */
   readonly updates?: Readonly<Record<string, BufferHome>>;
+  /** Where stored tensors are, so that several of them can be seen as one. */
+  readonly layout?: ParameterLayout;
 }
 
 /** The buffers of a kernel list under construction. */
@@ -29,7 +33,7 @@ export class Buffers {
 
   /** The one buffer of a home that is read. */
   leaf(dtype: Dtype, elements: number, home: BufferHome): BufferId {
-    const key = home.segment === "constants" ? tableKey(dtype, home.values) : JSON.stringify(home);
+    const key = home.segment === "constants" ? tableKey(dtype, home.values) : `${elements} ${JSON.stringify(home)}`;
     let buffer = this.#leaves.get(key);
     if (buffer === undefined) {
       buffer = this.add(dtype, elements, home);
@@ -124,7 +128,7 @@ export function stridesForProduct(facts: Facts, value: ValueId): readonly number
 }
 
 /** Decides all forced places. O(n). */
-export function placeResults(facts: Facts, homes: FuseHomes): Placement {
+export function placeResults(facts: Facts, homes: FuseHomes, places?: StoredPlaces): Placement {
   const buffers = new Buffers();
   const storage = new Map<ValueId, Storage>();
   const copies = new Map<ValueId, CopyRequest[]>();
@@ -156,8 +160,20 @@ export function placeResults(facts: Facts, homes: FuseHomes): Placement {
   for (const { name, value } of facts.graph.updates) {
     result(value, homes.updates?.[name] ?? defaultUpdateHome(facts, name));
   }
+  const stacked = new Set<string>();
+  const gradientOf = (name: string) => {
+    const home = homes.outputs?.[name];
+    return home?.segment === "gradients" ? home.path : undefined;
+  };
+  for (const stack of places ? stackedGradients(facts.graph, facts.producers, gradientOf, places) : []) {
+    if (facts.roles[stack.value] === "leaf" || storage.has(stack.value)) continue;
+    const home = stretchHome("gradients", stack.stretch);
+    const buffer = buffers.add(typeOf(facts, stack.value).dtype, stack.stretch.elements, home);
+    claim(stack.value, { buffer, offset: 0, strides: stack.strides }, finalCopies);
+    for (const name of stack.names) stacked.add(name);
+  }
   for (const { name, value } of facts.graph.outputs) {
-    result(value, homes.outputs?.[name] ?? { segment: "outputs", name });
+    if (!stacked.has(name)) result(value, homes.outputs?.[name] ?? { segment: "outputs", name });
   }
 
   for (const node of facts.nodes.toReversed()) {
