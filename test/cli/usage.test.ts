@@ -42,7 +42,7 @@ describe("the weft command", () => {
     ["run a.weft f", /^weft: Missing required argument: out/],
     [
       "run a.weft f --out o --device gpu",
-      /^weft: Invalid values:\n +Argument: device, Given: "gpu", Choices: "cpu", "reference"/,
+      /^weft: Invalid values:\n +Argument: device, Given: "gpu", Choices: "webgpu", "cpu", "reference"/,
     ],
     ["run a.weft f --out o --threads 0", /^weft: --threads expects a whole number from 1/],
     ["train a.weft s --checkpoint-every 0.5", /^weft: --checkpoint-every expects a whole number from 1/],
