@@ -7,10 +7,12 @@ import type { BuiltModel } from "../../src/build/build.js";
 import type { Graph } from "../../src/graph/graph.js";
 import { elementCount } from "../../src/graph/shape.js";
 import { verify } from "../../src/graph/verify.js";
+import { memorySource, nodeHost, train, trainingPrograms } from "../../src/index.js";
 import { batch } from "../../src/passes/batch.js";
 import { differentiate } from "../../src/passes/differentiate.js";
 import { leafValues } from "../../src/passes/leaves.js";
 import { simplify } from "../../src/passes/simplify.js";
+import { temporaryFolder } from "../cli/support.js";
 import { sourceOf } from "../graphs/source.js";
 import { buildDecoder } from "./model.js";
 
@@ -153,6 +155,36 @@ describe("a decoder with experts on the CPU", function () {
         numbers.forEach((number, place) => {
           const actual = Number(found.get(name)!.data[place]);
           assert.ok(Math.abs(actual - number) <= tolerance, `${name}[${place}]: ${actual}, not ${number}`);
+        });
+      }
+    });
+  }
+
+  for (const stage of ["all", "parts"]) {
+    it(`trains ${stage} as with every expert run on every row`, async () => {
+      const model = await buildDecoder();
+      const s = sourceOf(3);
+      const column = (shape: readonly number[]) => {
+        const data = Float32Array.from(s.numbers(24 * elementCount(shape), -0.7, 0.7));
+        return { dtype: "f32" as const, shape, data };
+      };
+      const { inputs } = model.entryPoint("loss");
+      const columns = Object.fromEntries(inputs.map(({ name, shape }) => [name, column(shape)]));
+      const programs = trainingPrograms({ model, sources: new Map([["decoder", "train"]]), warnings: [] }, cpu);
+      const trained = async (name: string) => {
+        const folder = await temporaryFolder();
+        const data = [memorySource("rows", columns)];
+        const { parameters } = await train({ model, stage: name, seed: 0, folder, host: nodeHost(), programs, data });
+        const values = new Map<string, number[]>();
+        for (const { path } of model.parameters) values.set(path, Array.from(await parameters.read(path), Number));
+        parameters.free();
+        return values;
+      };
+      const [sparse, dense] = [await trained(stage), await trained(`${stage}_dense`)];
+      for (const [path, numbers] of dense) {
+        numbers.forEach((number, place) => {
+          const found = sparse.get(path)![place]!;
+          assert.ok(Math.abs(found - number) <= 1e-4, `${path}[${place}]: ${found}, not ${number}`);
         });
       }
     });

@@ -69,9 +69,16 @@ model Decoder(n: int = 5, dim: int = 4, hidden: int = 6, count: int = 3, chosen:
   fn loss(x: [n, dim], t: memory.tokens, y: [n, dim]) -> [] { mean((sparse(x, t) - y) ** 2) }
   fn dense_loss(x: [n, dim], t: memory.tokens, y: [n, dim]) -> [] { mean((dense(x, t) - y) ** 2) }
 
-  train all on loss { update: [layers], optimizer: adamw(1e-2), batch: 3, steps: 20, clip: 1.0, data: rows }
-  train all_dense on dense_loss { update: [layers], optimizer: adamw(1e-2), batch: 3, steps: 20, clip: 1.0, data: rows }
-  train parts on loss { update: [layers[0].mixture.experts[1], layers[1]], optimizer: sgd(0.1), batch: 3, accumulate: 2, steps: 20, data: rows }
+  train all on loss { update: [layers], optimizer: adamw(1e-3), batch: 3, steps: 6, clip: 1.0, data: rows }
+  train all_dense on dense_loss { update: [layers], optimizer: adamw(1e-3), batch: 3, steps: 6, clip: 1.0, data: rows }
+  train parts on loss {
+    update: [layers[0].mixture.experts[1], layers[1].mixture]
+    optimizer: sgd(1e-4), batch: 3, accumulate: 2, steps: 6, data: rows
+  }
+  train parts_dense on dense_loss {
+    update: [layers[0].mixture.experts[1], layers[1].mixture]
+    optimizer: sgd(1e-4), batch: 3, accumulate: 2, steps: 6, data: rows
+  }
 }
 `;
 
