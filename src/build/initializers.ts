@@ -2,10 +2,10 @@
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import { type Dtype, isFloat } from "../graph/dtype.js";
-import { elementCount, type Shape } from "../graph/shape.js";
+import { elementCount, formatShape, type Shape } from "../graph/shape.js";
 import { type Context, fail } from "./context.js";
 import { requireHolds } from "./limits.js";
-import type { Initializer } from "./model.js";
+import type { Initializer, InitializerPart } from "./model.js";
 import { describeValue, dtypeName, type InitializerValue, type Value } from "./values.js";
 
 /** Products of all axes but the first (fan in) and but the second (fan out), as for a linear map [out, in, ..]. */
@@ -24,6 +24,7 @@ export function resolveInitializer(
     case "initializer": {
       const initializer = settle(value.initializer, shape);
       if (initializer.kind === "constant") requireStored(context, initializer.value, dtype, span);
+      if (initializer.kind === "parts") requireInside(context, initializer.parts, shape, span);
       if (initializer.kind === "distinct") requireDistinct(context, initializer.below, shape, dtype, span);
       return initializer;
     }
@@ -52,6 +53,18 @@ function requireStored(context: Context, value: number, dtype: Dtype, span: Span
   requireHolds(context, value, dtype, span);
   if (isFloat(dtype) || (dtype === "bool" ? value === 0 || value === 1 : Number.isInteger(value))) return;
   fail(context, messages.badInitializer, span, { found: `${value} in a tensor of ${dtypeName(dtype)}s` });
+}
+
+/** `memory.initial()` is for tensors whose last axes are those of `memory.tokens`. */
+function requireInside(context: Context, parts: readonly InitializerPart[], shape: Shape, span: Span): void {
+  // A kind of token is a stretch of the third axis from the end, and all of the others.
+  const stretched = shape.length - 3;
+  const fits = parts.every(
+    ({ limits }) =>
+      limits.length === shape.length &&
+      limits.every((limit, axis) => limit === shape[axis] || (axis === stretched && limit < shape[axis]!)),
+  );
+  if (!fits) fail(context, messages.badInitializer, span, { found: `tokens do, in a tensor ${formatShape(shape)}` });
 }
 
 /** Distinct ints are for tensors of ints, and there must be enough of them. */

@@ -167,4 +167,40 @@ describe("what a stored tensor starts as", () => {
       "W314 1e+300 is beyond what a tensor of floats can hold @ constant(1e300)",
     ]);
   });
+
+  it("is drawn from enough distinct ints, and only for ints", async () => {
+    const text = `model M() {
+  frozen few: int[4] = distinct(below: 4)
+  frozen many: int[5] = distinct(below: 4)
+  frozen wrong: [2] = distinct(below: 4)
+  fn f(x: [2]) -> [2] { x }
+}
+`;
+    assert.deepEqual(await found(text), [
+      "W325 a stored tensor cannot start as 5 distinct ints, since only 4 are below 4 @ distinct(below: 4)",
+      "W325 a stored tensor cannot start as distinct ints in a tensor of floats @ distinct(below: 4)",
+    ]);
+  });
+
+  it("is as tokens do only where it ends in the axes of tokens", async () => {
+    const text = `import { Linear } from "std/layers"
+import { LoRA } from "std/interfaces"
+import { Flat } from "std/layouts"
+model M() {
+  maps   = [Linear(4, 4)] * 2
+  memory = adapt maps[*] with LoRA(rank: 1) as Flat(1, 4)
+  param one: memory.tokens = memory.initial()
+  param table: [3, ...memory.grid.shape] = memory.initial()
+  param flat: [16] = memory.initial()
+  param fewer: [1, 2, 1, 4] = memory.initial()
+  param wider: [2, 2, 1, 8] = memory.initial()
+  fn f(x: [2]) -> [2] { x }
+}
+`;
+    assert.deepEqual(await found(text), [
+      "W325 a stored tensor cannot start as tokens do, in a tensor [16] @ memory.initial()",
+      "W325 a stored tensor cannot start as tokens do, in a tensor [1, 2, 1, 4] @ memory.initial()",
+      "W325 a stored tensor cannot start as tokens do, in a tensor [2, 2, 1, 8] @ memory.initial()",
+    ]);
+  });
 });

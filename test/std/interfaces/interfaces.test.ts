@@ -13,7 +13,7 @@ import { leafValues } from "../../../src/passes/leaves.js";
 import { simplify } from "../../../src/passes/simplify.js";
 import { build, evaluateLeaves } from "../../build/support.js";
 import { cases } from "./cases.js";
-import { buildTrial, imports, interfaces, numbersFor, type Trial, trialOf, valueOf, wave } from "./trial.js";
+import { buildTrial, imports, interfaces, numberOf, numbersFor, type Trial, trialOf, wave } from "./trial.js";
 
 const resultOf = (graph: Graph, { numbers, stored, tokens }: Trial, cotangent: Float64Array = new Float64Array()) =>
   evaluate(
@@ -122,7 +122,7 @@ for (const tried of cases) {
 
     it("generates as many numbers as it says", async () => {
       const { generates, needsWeight } = descriptions.find((described) => described.name === name)!;
-      assert.equal(model.adaptations[0]!.grid.numbers, await valueOf(generates!, model));
+      assert.equal(model.adaptations[0]!.grid.numbers, await numberOf(generates!, model));
       const { doc = "" } = interfaces.find((declaration) => declaration.name.text === name)!;
       assert.equal(/; needs the weight\.$/.test(doc), needsWeight);
       assert.equal(/; does not need the weight\.$/.test(doc), !needsWeight);

@@ -33,7 +33,7 @@ export const wave = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, place) => Math.sin(1 + seed * 2.3 + place * 1.7 + (place % 7) * seed));
 
 /** Numbers that an expression of parameters of an interface and its module comes to, `rank * in_features`. */
-export async function valueOf(expression: string, model: BuiltModel): Promise<number> {
+export async function numberOf(expression: string, model: BuiltModel): Promise<number> {
   const { applications } = model.context.adaptations[0]!;
   const [application] = applications;
   const { instance } = application!.sites[0]!;
