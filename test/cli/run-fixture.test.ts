@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Tensor } from "../../src/index.js";
 import { publishedName } from "../std/published.js";
+import { softwareGpu, unavailable } from "../webgpu/software.js";
 import { readTensors, root, temporaryFolder, weft, writeTensors } from "./support.js";
 
 const fixture = (name: string): string => join(root, "test/fixtures/nnt_flat", name);
@@ -58,8 +59,13 @@ function assertNear(found: ArrayLike<number>, expected: ArrayLike<number>, toler
 }
 
 describe("weft run on the published generator", () => {
-  for (const device of ["reference", "cpu"]) {
-    it(`gives the slots and all gradients of an independent implementation on the ${device} device`, async () => {
+  for (const device of ["reference", "cpu", "webgpu"]) {
+    it(`gives the slots and all gradients of an independent implementation on the ${device} device`, async function () {
+      if (device === "webgpu") {
+        if (unavailable !== undefined) this.skip();
+        this.timeout(240_000);
+        await softwareGpu();
+      }
       const folder = await temporaryFolder();
       const inputs = await readTensors(fixture("inputs.safetensors"));
       const outcome = await weft(
