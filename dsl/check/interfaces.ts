@@ -40,8 +40,11 @@ export function checkInterface(checker: Checker, declaration: InterfaceDeclarati
   const members = flatMembers(declaration.members);
   const used = namesIn(members);
   for (const member of members) {
-    if (member.kind === "weight" && member.storage === "slot" && !used.has(member.name.text)) {
-      checker.report(unusedSlot(member));
+    if (member.kind !== "weight" || member.storage !== "slot") continue;
+    if (!used.has(member.name.text)) checker.report(unusedSlot(member));
+    const found = member.type.kind === "tensor" ? member.type.dtype : "float";
+    if (found !== "float") {
+      checker.report(diagnose(messages.slotDtype, member.type.span, { name: member.name.text, found }));
     }
   }
   checkReplacedMethods(checker, declaration, members, used);

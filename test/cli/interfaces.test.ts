@@ -94,7 +94,7 @@ model Net(depth: int = 3) {
   it("says why one does not fit", async () => {
     const oft = await weft("interfaces", "OFT(block: 5)", "--in", "12");
     assert.equal(oft.code, 1);
-    assert.match(oft.stderr, /block must divide in_features/);
+    assert.match(oft.stderr, /block 5 does not divide in_features 12/);
     const unknown = await weft("interfaces", "Lora");
     assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /there is no interface "Lora"; there are LoRA, RsLoRA/);

@@ -253,6 +253,20 @@ interface Shift() on Net {
 }
 `,
   }),
+  slotDtype: defineMessage<{ name: string; found: string }>({
+    code: "W234",
+    text: ({ name, found }) => `the slot \`${name}\` holds ${found}s, but a generator writes floats`,
+    help: () => "Only `param` and `frozen` tensors may hold ints or truth values.",
+    example: `module Net(dim: int) {
+  forward(x: [dim]) -> [dim] { x }
+}
+
+interface Choose() on Net {
+  slot place: int[1] = zeros()
+  forward(x) { base(x)[place] }
+}
+`,
+  }),
   onNoModule: defineMessage<{ name: string; found: string | undefined } & Near>({
     code: "W226",
     text: ({ name, found }) =>

@@ -106,6 +106,7 @@ export const adaptMessages = {
     code: "W359",
     text: ({ name, first, second }) =>
       `${name} is shared by all sites, but it is ${first} at one and ${second} at another`,
+    help: () => "Apply the interface several times, each to sites of one size.",
     example: adapted({
       interface:
         "interface Add(rank: int) on Unit {\n  slot A: [rank, 4] = zeros()\n  shared frozen P: [base.dim] = zeros()\n  forward(x) { base(x) + sum(A) * P }\n}\n",
@@ -165,7 +166,8 @@ export const adaptMessages = {
   anchorsDisagree: defineMessage<{ name: string; first: string; second: string }>({
     code: "W364",
     text: ({ name, first, second }) => `the interfaces have different values of \`${name}\`: ${first} and ${second}`,
-    help: () => "All tokens of one memory have the same number of rows.",
+    help: () =>
+      "All tokens of one memory have the same number of rows. A layout without such an axis takes any slots: Flat does.",
     example: adapted({
       layout:
         "layout Rows(columns: int, anchor: axis = rank) {\n  rows = anchor\n  tokens(slot: [...]) -> [t, rows, columns] { reshape(slot, [-1, rows, columns]) }\n}\n",
