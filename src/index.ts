@@ -5,6 +5,9 @@ export { render } from "../dsl/diagnostics/render.js";
 export type { Host } from "../dsl/host.js";
 export { format } from "../dsl/syntax/format.js";
 export type { Device, DeviceTensor, Executable, ParameterSet, Submission, TensorData } from "../runtime/device.js";
+export { SamplingError } from "../runtime/sampling/errors.js";
+export type { SampleRequest } from "../runtime/sampling/request.js";
+export { openSampler, type Sampler, type SamplingPrograms } from "../runtime/sampling/sampler.js";
 export {
   readSafetensors,
   SafetensorsError,

@@ -23,7 +23,7 @@ import { checkDistinct } from "./statements.js";
 type Stage = TrainDeclaration | EvaluateDeclaration | SampleDeclaration | CollectDeclaration;
 
 /** How the value of a key is read. */
-type Reading = "value" | "data" | "stage" | "function" | "optimizer" | "schedule" | "solver";
+type Reading = "value" | "data" | "stage" | "function" | "functions" | "optimizer" | "schedule" | "solver";
 
 const keys: Readonly<Record<Stage["kind"], Readonly<Record<string, Reading>>>> = {
   train: {
@@ -41,7 +41,14 @@ const keys: Readonly<Record<Stage["kind"], Readonly<Record<string, Reading>>>> =
     after: "stage",
   },
   evaluate: { after: "stage", data: "data", where: "data", batch: "value", every: "value" },
-  sample: { once: "function", step: "function", solver: "solver", guidance: "value", after: "stage" },
+  sample: {
+    once: "functions",
+    step: "function",
+    unguided: "function",
+    solver: "solver",
+    guidance: "value",
+    after: "stage",
+  },
   collect: { mean: "function", data: "data", where: "data", batch: "value", after: "stage" },
 };
 
@@ -102,10 +109,14 @@ function checkEntry(
       else checkStage(checker, name);
       return;
     }
-    case "function": {
-      const name = asName(entry.value);
-      if (name === undefined) checker.report(wrongValue(entry, "the name of a `fn` of this model"));
-      else checkEntryPoint(checker, name, functions);
+    case "function":
+    case "functions": {
+      const values = reading === "functions" && entry.value.kind === "list" ? entry.value.items : [entry.value];
+      for (const value of values) {
+        const name = asName(value);
+        if (name === undefined) checker.report(wrongValue({ ...entry, value }, "the name of a `fn` of this model"));
+        else checkEntryPoint(checker, name, functions);
+      }
       return;
     }
     case "optimizer":

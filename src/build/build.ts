@@ -21,8 +21,9 @@ import {
   type Setting,
 } from "./model.js";
 import { byPath } from "./paths.js";
+import { solverStep } from "./samplings.js";
 import { Scope } from "./scope.js";
-import { collections, evaluations, trainingStages } from "./training-plan.js";
+import { collections, evaluations, samplings, trainingStages } from "./training-plan.js";
 import { type Instance, moduleValue, type Value } from "./values.js";
 
 export interface BuildOptions {
@@ -97,18 +98,23 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
   const stages = trainingStages(plan, reports);
   const collected = collections(plan, members.collections, reports);
   const planned = evaluations(plan, members.evaluations, reports);
+  const sampled = samplings(plan, members.samplings, reports);
   reports.throwIfAny();
 
   const traced = new Map<string, EntryPoint>();
+  const keep = (entry: EntryPoint): EntryPoint => {
+    traced.set(entry.instances === undefined ? entry.name : `${entry.name} ${entry.instances}`, entry);
+    return entry;
+  };
   const entryPoint = (name: string, instances = defaultBatch): EntryPoint => {
     const known = traced.get(name) ?? traced.get(`${name} ${instances}`);
     if (known) return known;
+    const sampling = sampled.find((spec) => spec.name === name);
+    if (sampling) return keep(solverStep(sampling, entryPoint, instances));
     const method = entryNames.includes(name) ? methods.get(name) : undefined;
     if (!method)
       throw new Error(`${declaration.name.text} has no entry point ${name}; it has ${entryNames.join(", ")}`);
-    const entry = traceEntryPoint(context, moduleValue(instance), method, scope, instances);
-    traced.set(entry.instances === undefined ? name : `${name} ${instances}`, entry);
-    return entry;
+    return keep(traceEntryPoint(context, moduleValue(instance), method, scope, instances));
   };
   const parameters = [...stored, ...copySpecs(context, entryNames, entryPoint)].sort((a, b) => byPath(a.path, b.path));
   const model = {
@@ -122,6 +128,7 @@ export function buildModel(program: CheckedProgram, options: BuildOptions = {}):
     stages,
     collections: collected,
     evaluations: planned,
+    samplings: sampled,
     context,
     instance,
   };

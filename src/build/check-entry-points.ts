@@ -38,6 +38,7 @@ export function checkEntryPoints(model: Model): readonly Diagnostic[] {
     const values = { stage, name, found, path: into, wanted: formatTensor(place) };
     reports.add(diagnose(messages.collectMismatch, span, values));
   }
+  for (const { name } of model.samplings) reports.collect(() => model.entryPoint(name));
   return reports.diagnostics;
 }
 

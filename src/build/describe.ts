@@ -7,6 +7,7 @@ import type {
   EvaluationSpec,
   InputSpec,
   OutputSpec,
+  SamplingSpec,
   Setting,
   SlotPlace,
   TrainingStage,
@@ -25,6 +26,7 @@ export interface ModelDescription {
   readonly stages: readonly TrainingStage[];
   readonly collections: readonly CollectingStage[];
   readonly evaluations: readonly EvaluationSpec[];
+  readonly samplings: readonly SamplingSpec[];
 }
 
 /** A module instance, or a list of them. Numbers include everything below. */
@@ -109,6 +111,7 @@ export function describeModel(model: BuiltModel, depth = 2): ModelDescription {
     stages: model.stages,
     collections: model.collections,
     evaluations: model.evaluations,
+    samplings: model.samplings,
   };
 }
 

@@ -10,6 +10,7 @@ import type {
   LayoutDeclaration,
   Member,
   ModuleDeclaration,
+  SampleDeclaration,
   StaticParameter,
   TrainDeclaration,
   Type,
@@ -175,6 +176,7 @@ export class Members {
   readonly stages: TrainDeclaration[] = [];
   readonly evaluations: EvaluateDeclaration[] = [];
   readonly collections: CollectDeclaration[] = [];
+  readonly samplings: SampleDeclaration[] = [];
 
   constructor(readonly scope: Scope) {}
 
@@ -215,7 +217,8 @@ export class Members {
         this.collections.push(member);
         return;
       case "sample":
-        fail(scope.context, messages.notSupported, member.span, { what: `\`${member.kind}\`` });
+        this.samplings.push(member);
+        return;
     }
   }
 

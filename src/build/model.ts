@@ -200,6 +200,29 @@ export interface EvaluationSpec {
   readonly span: Span;
 }
 
+/** How a state goes from noise at t = 0 to what is sampled at t = 1: `steps` steps of equal length along the velocity at their start. */
+export interface SolverSpec {
+  readonly kind: "euler";
+  readonly steps: number;
+}
+
+/** A `sample` block. */
+export interface SamplingSpec {
+  readonly name: string;
+  /** Entry points that run once per request; each one's result is the parameter of its name of `step` and `unguided`. */
+  readonly once: readonly string[];
+  /** The velocity: its first two parameters are the state and the time. */
+  readonly step: string;
+  /** The velocity without the condition, from which `guidance` leads away. */
+  readonly unguided?: string;
+  readonly solver: SolverSpec;
+  /** Present with `unguided`: the velocity is unguided + guidance * (step - unguided). */
+  readonly guidance?: number;
+  /** The stage whose numbers are used unless another is asked for. */
+  readonly after?: string;
+  readonly span: Span;
+}
+
 export interface Model {
   readonly name: string;
   readonly file: string;
@@ -208,9 +231,13 @@ export interface Model {
   readonly parameters: readonly ParameterSpec[];
   readonly adaptations: readonly Adaptation[];
   readonly entryPoints: readonly string[];
-  /** Traces an entry point on demand (and once); one that looks at its batch anew for every size of it. */
+  /**
+   * Traces an entry point on demand (and once); one that looks at its batch anew for every size of it. The name of a `sample` block
+   * stands for one step of its solver.
+   */
   entryPoint(name: string, instances?: number): EntryPoint;
   readonly stages: readonly TrainingStage[];
   readonly collections: readonly CollectingStage[];
   readonly evaluations: readonly EvaluationSpec[];
+  readonly samplings: readonly SamplingSpec[];
 }

@@ -7,6 +7,7 @@ import type {
   EvaluateDeclaration,
   Expression,
   FunctionDeclaration,
+  SampleDeclaration,
   TrainDeclaration,
 } from "../../dsl/syntax/tree.js";
 import { isFloat } from "../graph/dtype.js";
@@ -19,7 +20,9 @@ import {
   type EvaluationSpec,
   type ParameterSpec,
   type RowFilter,
+  type SamplingSpec,
   type ScheduleSpec,
+  type SolverSpec,
   type TrainingStage,
 } from "./model.js";
 import { isBelow } from "./parameter-layout.js";
@@ -135,6 +138,53 @@ function collection(plan: PlanContext, declaration: CollectDeclaration): Collect
   };
 }
 
+/** Reads all `sample` blocks. */
+export function samplings(
+  plan: PlanContext,
+  declarations: readonly SampleDeclaration[],
+  reports: Reports,
+): SamplingSpec[] {
+  return declarations.flatMap((declaration) => reports.collect(() => sampling(plan, declaration)) ?? []);
+}
+
+function sampling(plan: PlanContext, declaration: SampleDeclaration): SamplingSpec {
+  const { context } = plan.scope;
+  const { text: name } = declaration.name;
+  const entries = byKey(declaration.entries);
+  const read = reader(plan.scope, entries);
+  const functions = (key: string): string[] => {
+    const value = entries.get(key)?.value;
+    return (value?.kind === "list" ? value.items : value ? [value] : []).map((item) => {
+      // `check` has found that these are names of functions.
+      const { name, span } = item as Expression & { readonly kind: "name" };
+      requireEntryPoint(plan, name, span);
+      return name;
+    });
+  };
+  const [step] = functions("step");
+  const solver = read.solver();
+  if (step === undefined || solver === undefined) {
+    const key = step === undefined ? "step" : "solver";
+    return fail(context, messages.missingKey, declaration.name.span, { key, stage: name });
+  }
+  const [unguided] = functions("unguided");
+  const guidance = read.anyNumber("guidance");
+  if ((unguided === undefined) !== (guidance === undefined)) {
+    const [given, missing] = unguided === undefined ? ["guidance", "unguided"] : ["unguided", "guidance"];
+    return fail(context, messages.lonelyGuidance, declaration.name.span, { name, given: given!, missing: missing! });
+  }
+  return {
+    name,
+    once: functions("once"),
+    step,
+    ...optional("unguided", unguided),
+    solver,
+    ...optional("guidance", guidance),
+    ...optional("after", stageName(entries.get("after"))),
+    span: declaration.span,
+  };
+}
+
 // --------------------------------------------------------------------------------------------------------------- entries
 
 type Entries = ReadonlyMap<string, ConfigEntry>;
@@ -173,6 +223,20 @@ function reader(scope: Scope, entries: Entries) {
       const [entry, found] = given;
       if (found.kind === "schedule") return found.schedule;
       return refuse(entry, "a schedule such as cosine(warmup: 100)", describeValue(found));
+    },
+    solver(): SolverSpec | undefined {
+      const given = value("solver");
+      if (!given) return undefined;
+      const [entry, found] = given;
+      if (found.kind === "solver") return found.solver;
+      return refuse(entry, "a solver such as euler(steps: 50)", describeValue(found));
+    },
+    anyNumber(key: string): number | undefined {
+      const given = value(key);
+      if (!given) return undefined;
+      const [entry, found] = given;
+      if (found.kind === "float" || found.kind === "int") return found.value;
+      return refuse(entry, "a number", describeValue(found));
     },
     number(key: string, above: number, below = Number.POSITIVE_INFINITY): number | undefined {
       const given = value(key);

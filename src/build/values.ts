@@ -18,7 +18,7 @@ import type { Dtype } from "../graph/dtype.js";
 import type { ValueId } from "../graph/node.js";
 import { formatShape, type Shape } from "../graph/shape.js";
 import type { Cut } from "./layout-inverse.js";
-import type { Initializer, OptimizerSpec, ScheduleSpec, TokenGrid } from "./model.js";
+import type { Initializer, OptimizerSpec, ScheduleSpec, SolverSpec, TokenGrid } from "./model.js";
 import type { Scope } from "./scope.js";
 import type { GivenArgument } from "./signature.js";
 
@@ -47,6 +47,7 @@ export type Value =
   | OperatorValue
   | OptimizerValue
   | ScheduleValue
+  | SolverValue
   | ArgumentsValue
   | FailedValue;
 
@@ -317,6 +318,11 @@ export interface ScheduleValue {
   readonly schedule: ScheduleSpec;
 }
 
+export interface SolverValue {
+  readonly kind: "solver";
+  readonly solver: SolverSpec;
+}
+
 /** Stands for a field whose message is already reported; using it reports nothing more. */
 export interface FailedValue {
   readonly kind: "failed";
@@ -433,6 +439,8 @@ export function describeValue(value: Value): string {
       return "an optimizer";
     case "schedule":
       return "a schedule";
+    case "solver":
+      return "a solver";
     case "arguments":
       return "further arguments";
     case "failed":

@@ -15,9 +15,7 @@ ${members}
 }
 `;
 
-const forms: Readonly<Record<string, string>> = {
-  "`sample`": "  sample pictures { once: tokens, step: loss, solver: euler(steps: 5) }",
-};
+const forms: Readonly<Record<string, string>> = {};
 
 describe("forms that are planned", () => {
   for (const [what, members] of Object.entries(forms)) {

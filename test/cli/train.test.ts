@@ -158,6 +158,60 @@ describe("weft train", () => {
     }
   });
 
+  it("samples by a solver, with the weights that its block says, each row from the noise of its number", async () => {
+    const run = join(folder, "learn-cpu");
+    const sample = async (entry: string, out: string, ...flags: readonly string[]) => {
+      const to = ["--from", "held_out", "--out", join(folder, out)];
+      const { code, stderr } = await weft("sample", regression, entry, ...data, "--run", run, ...to, ...flags);
+      return code === 0 ? (await readTensors(join(folder, out))).get("output")!.data : stderr;
+    };
+    const target = (await sample("predict", "target", "--after", "base", "--rows", "3,7")) as Float32Array;
+    const near = (points: Awaited<ReturnType<typeof sample>>, expected: (place: number) => number) => {
+      assert.ok(points instanceof Float32Array, String(points));
+      for (const [place, value] of points.entries())
+        assert.ok(Math.abs(value - expected(place)) < 1e-5, `${value} instead of ${expected(place)}`);
+    };
+    const points = (await sample("points", "points", "--rows", "3,7")) as Float32Array;
+    const noise = Array.from(points, (value, place) => target[place]! + (value - target[place]!) / (7 / 8) ** 8);
+    assert.ok(noise.some((value) => Math.abs(value) > 0.3));
+    near(await sample("points", "alone", "--rows", "7"), (place) => points[place + 2]!);
+    near(await sample("points", "whole", "--rows", "3,7", "--steps", "1"), (place) => target[place]!);
+    const strong = ["--guidance", "2", "--steps", "1"];
+    near(await sample("points", "strong", "--rows", "3,7", ...strong), (place) => 2 * target[place]!);
+
+    assert.match(
+      (await sample("predict", "none", "--rows", "0", "--steps", "3")) as string,
+      /--steps is for `sample` blocks/,
+    );
+    assert.match((await sample("pints", "none", "--rows", "0")) as string, /it has points, loss, shifted/);
+    const first = await weft(
+      "sample",
+      regression,
+      "points",
+      ...data,
+      "--run",
+      join(folder, "empty"),
+      "--from",
+      "held_out",
+      "--out",
+      join(folder, "none"),
+    );
+    assert.match(first.stderr, /Stage "base" has not been trained in/);
+  });
+
+  it("collects a mean over data, with what came before", async () => {
+    const { code, stdout, stderr } = await train("mean_of_pairs", "learn-cpu");
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /^base: already trained.*\nmean_of_pairs: 4 steps\n[\s\S]*mean_of_pairs: batch 4\/4 {2}\d+ examples\/s/,
+    );
+    assert.match(stdout, /mean_of_pairs\/final\.safetensors\n$/);
+    const middle = (await readTensors(join(folder, "learn-cpu/mean_of_pairs/final.safetensors"))).get("middle")!;
+    assert.deepEqual(middle.shape, [2]);
+    assert.ok(middle.data.every((value) => value !== 0 && Math.abs(value) < 1));
+  });
+
   it("gives the same in parts of a batch as in one piece, within rounding", async () => {
     assertNear(await trained("parts", "whole-and-parts"), await trained("whole", "whole-and-parts"), 1e-5);
   });

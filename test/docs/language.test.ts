@@ -134,12 +134,16 @@ describe("the language reference", () => {
 }
 `;
 
-  const blocks = (): string[] => section(page, "Training").split(/^`(?:evaluate NAME on|collect NAME into) /m);
+  const blocks = (): string[] => [
+    ...section(page, "Training").split(/^`(?:evaluate NAME on|collect NAME into) /m),
+    section(page, "Sampling"),
+  ];
 
   for (const [name, text, place] of [
     ["train", "train second on loss { zzzzzz: 1, update: w, optimizer: sgd(0.1) }", 0],
     ["evaluate", "evaluate held_out on loss { zzzzzz: 1 }", 1],
     ["collect", "collect average into w { zzzzzz: 1, mean: loss }", 2],
+    ["sample", "sample points { zzzzzz: 1, step: loss, solver: euler(steps: 4) }", 3],
   ] as const) {
     it(`lists every key of \`${name}\``, async () => {
       const [found] = await problems(plan(text));

@@ -99,6 +99,7 @@ export function linearModel(changes: Partial<Model> = {}): Model {
     entryPoint: entry,
     stages: [baseStage],
     collections: [],
+    samplings: [],
     evaluations: [],
     ...changes,
   };

@@ -3,6 +3,7 @@ import { adaptMessages } from "./build/adapt.js";
 import { derivativeMessages } from "./build/derivatives.js";
 import { modelMessages } from "./build/model.js";
 import { rowMessages } from "./build/rows.js";
+import { samplingMessages } from "./build/sampling.js";
 import { shapeMessages } from "./build/shapes.js";
 import { valueMessages } from "./build/values.js";
 
@@ -12,5 +13,6 @@ export const buildMessages = {
   ...adaptMessages,
   ...derivativeMessages,
   ...modelMessages,
+  ...samplingMessages,
   ...rowMessages,
 };

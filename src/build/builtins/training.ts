@@ -1,6 +1,4 @@
-/** Optimisers and learning-rate schedules, as written in `train` blocks. */
-import { buildMessages as messages } from "../../../dsl/diagnostics/messages/build.js";
-import { fail } from "../context.js";
+/** Optimisers and learning-rate schedules, as written in `train` blocks, and solvers of `sample` blocks. */
 import type { OptimizerSpec } from "../model.js";
 import type { Arguments, Builtin } from "./arguments.js";
 
@@ -61,6 +59,11 @@ export const trainingBuiltins: Readonly<Record<string, Builtin>> = {
   cosine: schedule("cosine", ["warmup?", "final?"]),
   euler: {
     parameters: ["steps"],
-    run: (given) => fail(given.context, messages.notSupported, given.span, { what: "`sample` and its solvers" }),
+    run: (given) => {
+      const steps = given.int("steps");
+      return steps >= 1
+        ? { kind: "solver", solver: { kind: "euler", steps } }
+        : given.refuse("steps", "an int of at least 1");
+    },
   },
 };

@@ -140,6 +140,22 @@ function show(model: ModelDescription, own: readonly string[][], starts: readonl
       ),
     );
   }
+  if (model.samplings.length > 0) {
+    sections.push(
+      textTable(
+        ["sampled", "once", "step", "unguided", "guidance", "solver", "after"],
+        model.samplings.map(({ name, once, step, unguided, guidance, solver, after }) => [
+          name,
+          once.join(", "),
+          step,
+          unguided ?? "",
+          guidance === undefined ? "" : String(guidance),
+          `${solver.kind}(${solver.steps})`,
+          after ?? "",
+        ]),
+      ),
+    );
+  }
   return `${sections.join("\n\n")}\n`;
 }
 

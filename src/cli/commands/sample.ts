@@ -1,10 +1,14 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
+import type { Executable, ParameterSet, TensorData } from "../../../runtime/device.js";
+import { openSampler, type Sampler } from "../../../runtime/sampling/sampler.js";
 import { readSafetensors, writeSafetensors } from "../../../runtime/tensors/safetensors.js";
 import type { Tensor } from "../../../runtime/tensors/tensor.js";
 import { bindData } from "../../../runtime/training/binding.js";
+import { inputsOf } from "../../../runtime/training/pieces.js";
 import { loadStage } from "../../../runtime/training/train.js";
 import { trainingPrograms } from "../../api/training.js";
+import type { InputSpec, Model } from "../../build/model.js";
 import { elementCount } from "../../graph/shape.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
@@ -15,7 +19,6 @@ import {
   largestSeed,
   type ModelFlags,
   openNamed,
-  requireEntryPoint,
   wholeNumber,
   withDeviceFlags,
   withModelFlags,
@@ -29,28 +32,45 @@ interface Options extends ModelFlags, RunFlags, DataFlags, DeviceFlags {
   from: string;
   rows: string;
   shared: string | undefined;
+  steps: number | undefined;
+  guidance: number | undefined;
   out: string;
   png: string | undefined;
 }
 
 export const sampleCommand: CommandModule<object, Options> = {
   command: "sample <file> <fn>",
-  describe: "Run an entry point on rows of data, with the weights a stage left",
+  describe: "Sample by a `sample` block, or run an entry point, on rows of data with the weights a stage left",
   builder: (parser) =>
     withDeviceFlags(
       withRunFlags(withDataFlags(withModelFlags(parser)), ofFinishedRun)
-        .positional("fn", { type: "string", demandOption: true, describe: "Name of an entry point" })
+        .positional("fn", {
+          type: "string",
+          demandOption: true,
+          describe: "Name of a `sample` block or an entry point",
+        })
         .option("draw-seed", {
           type: "number",
           default: 0,
           requiresArg: true,
-          describe: "Seed of the entry point's random draws",
+          describe: "Seed of random draws",
           coerce: wholeNumber("draw-seed", 0, largestSeed),
         })
         .option("after", {
           type: "string",
           requiresArg: true,
-          describe: "The stage whose weights are used (default: initial weights)",
+          describe: "The stage whose weights are used (default: that of the `sample` block, or initial weights)",
+        })
+        .option("steps", {
+          type: "number",
+          requiresArg: true,
+          describe: "Steps of the solver, instead of those of the `sample` block",
+          coerce: wholeNumber("steps", 1),
+        })
+        .option("guidance", {
+          type: "number",
+          requiresArg: true,
+          describe: "Strength of the guidance, instead of that of the `sample` block",
         })
         .option("from", { type: "string", requiresArg: true, demandOption: true, describe: "Name of the data source" })
         .option("rows", {
@@ -80,7 +100,11 @@ export const sampleCommand: CommandModule<object, Options> = {
     const host = nodeHost();
     const compiled = await compileNamed(options);
     const { model } = compiled;
-    requireEntryPoint(model, options.fn);
+    const sampling = model.samplings.find(({ name }) => name === options.fn);
+    if (sampling === undefined) {
+      requireSamples(model, options.fn);
+      refuseSolverFlags(options);
+    }
     const data = await dataSources(options.file, options, host);
     const source = data.find(({ name }) => name === options.from);
     if (!source)
@@ -106,29 +130,20 @@ export const sampleCommand: CommandModule<object, Options> = {
           data,
           ...(await outsideWeights(options, host)),
         },
-        options.after,
+        options.after ?? sampling?.after,
         set,
-        [options.fn],
+        [options.fn, ...(sampling?.once ?? [])],
       );
-      const executable = await programs.evaluate(options.fn, rows.length);
-      executable.bind(set);
-      const binding = bindData(model.entryPoint(options.fn), [source], options.seed, given);
-      const batch = await binding.assemble(
-        rows.map((row) => ({ source: 0, row, epoch: 0 })),
-        rows.length,
-      );
-      const known = new Set(executable.program.inputs.map(({ name }) => name));
-      const inputs = Object.fromEntries(Object.entries(batch.inputs).filter(([name]) => known.has(name)));
-      const outputs = executable.program.outputs;
-      const values = await executable
-        .submit(inputs, { seed: options["draw-seed"], step: 0, row_offset: 0 })
-        .read(outputs.map(({ name }) => name));
-      const tensors = new Map(
-        outputs.map(({ name, dtype, shape }): [string, Tensor] => [
-          name,
-          { dtype: dtype as Tensor["dtype"], shape, data: values[name]! },
-        ]),
-      );
+      const assemble = async (inputs: readonly InputSpec[]): Promise<Inputs> => {
+        const binding = bindData({ name: options.fn, inputs }, [source], options.seed, given);
+        const references = rows.map((row) => ({ source: 0, row, epoch: 0 }));
+        return (await binding.assemble(references, rows.length)).inputs;
+      };
+      const seed = options["draw-seed"];
+      const tensors =
+        sampling === undefined
+          ? await byEntryPoint(await programs.evaluate(options.fn, rows.length), set, assemble, model, options.fn, seed)
+          : await bySolver(await openSampler(model, options.fn, programs, set, rows.length), assemble, rows, options);
       await host.writeBytes(options.out, writeSafetensors(tensors, {}, { file: options.out }));
       process.stdout.write(`${options.out}: ${rows.length} rows of ${options.from} through ${options.fn}\n`);
       if (options.png !== undefined) await writePictures(options.png, tensors, rows, host.writeBytes);
@@ -137,6 +152,60 @@ export const sampleCommand: CommandModule<object, Options> = {
     }
   },
 };
+
+type Inputs = Readonly<Record<string, TensorData>>;
+type Assemble = (inputs: readonly InputSpec[]) => Promise<Inputs>;
+
+/** One run of an entry point on all rows. */
+async function byEntryPoint(
+  executable: Executable,
+  set: ParameterSet,
+  assemble: Assemble,
+  model: Model,
+  name: string,
+  seed: number,
+): Promise<Map<string, Tensor>> {
+  executable.bind(set);
+  const { outputs } = executable.program;
+  const { inputs } = model.entryPoint(name, executable.program.batch);
+  const values = await executable
+    .submit(inputsOf(executable, await assemble(inputs)), { seed, step: 0, row_offset: 0 })
+    .read(outputs.map(({ name: output }) => output));
+  return new Map(
+    outputs.map(({ name: output, dtype, shape }): [string, Tensor] => [
+      output,
+      { dtype: dtype as Tensor["dtype"], shape, data: values[output]! },
+    ]),
+  );
+}
+
+/** A `sample` block; every row starts from the noise of its number. */
+async function bySolver(
+  sampler: Sampler,
+  assemble: Assemble,
+  rows: readonly number[],
+  { steps, guidance, "draw-seed": seed }: Options,
+): Promise<Map<string, Tensor>> {
+  const inputs = await assemble(sampler.inputs);
+  const changes = { ...(steps === undefined ? {} : { steps }), ...(guidance === undefined ? {} : { guidance }) };
+  const data = await sampler.sample({ inputs, seed, rows, ...changes });
+  return new Map([["output", { dtype: "f32", shape: [rows.length, ...sampler.shape], data }]]);
+}
+
+function requireSamples(model: Model, name: string): void {
+  if (model.entryPoints.includes(name)) return;
+  const samplings = model.samplings.map((sampling) => sampling.name);
+  throw new CommandError(
+    `model ${model.name} has no \`sample\` block and no entry point "${name}"; it has ${[...samplings, ...model.entryPoints].join(", ") || "none"}`,
+    exitCodes.usage,
+  );
+}
+
+function refuseSolverFlags({ fn, steps, guidance }: Options): void {
+  if (steps === undefined && guidance === undefined) return;
+  const flag = steps === undefined ? "guidance" : "steps";
+  throw new CommandError(`--${flag} is for \`sample\` blocks, and ${fn} is an entry point`, exitCodes.usage);
+}
 
 /** `0-7,12`, checked against the number of rows. */
 function parseRows(text: string, length: number): number[] {

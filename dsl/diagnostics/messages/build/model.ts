@@ -51,7 +51,7 @@ export const modelMessages = {
   }),
   missingKey: defineMessage<{ key: string; stage: string }>({
     code: "W388",
-    text: ({ key, stage }) => `stage \`${stage}\` does not say its \`${key}\``,
+    text: ({ key, stage }) => `\`${stage}\` does not say its \`${key}\``,
     example: trained("update: [gain]"),
   }),
   badPlanValue: defineMessage<{ key: string; expected: string; found: string }>({
