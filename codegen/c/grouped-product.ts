@@ -20,12 +20,17 @@ export function emitGroupedProduct(
   record: GroupedContractionKernel | GroupedSumKernel,
   buffers: readonly Buffer[],
 ): readonly EmittedKernel[] {
-  const { archetype, count, batch, rows, columns, reduced } = record;
+  const { archetype, rows, groups, batch, lines, columns, reduced } = record;
   const isSum = archetype === "grouped_sum";
-  const [groupCount, batches, rowCount, columnCount, length] = [record.groups, batch, rows, columns, reduced].map(
-    elementCount,
-  ) as [number, number, number, number, number];
-  if ((isSum ? groupCount : count) * batches * rowCount * columnCount === 0) return [];
+  const [rowCount, groupCount, batches, lineCount, columnCount, length] = [
+    rows,
+    groups,
+    batch,
+    lines,
+    columns,
+    reduced,
+  ].map(elementCount) as [number, number, number, number, number, number];
+  if ((isSum ? groupCount : rowCount) * batches * lineCount * columnCount === 0) return [];
   for (const { buffer } of [record.lhs, record.rhs, record.output]) {
     const { dtype } = buffers[buffer]!;
     if (dtype !== "f32") throw new RangeError(`a product by group of ${dtype}; the C kernel multiplies f32`);
@@ -34,33 +39,33 @@ export function emitGroupedProduct(
   const blockColumns = columnBlocks > 1 ? roundUp(columnCount / columnBlocks, lanes) : columnCount;
   // Of a contraction as many blocks as there can be: groups end in the middle of one.
   const lineBlocks = isSum
-    ? groupCount * Math.ceil(rowCount / mostLines)
-    : Math.ceil((count * rowCount) / mostLines) + groupCount;
+    ? groupCount * Math.ceil(lineCount / mostLines)
+    : Math.ceil((rowCount * lineCount) / mostLines) + groupCount;
   const units = lineBlocks * batches * Math.ceil(columnCount / blockColumns);
 
   const writer = new KernelWriter(buffers);
   const integers = (access: Access, extent: number) =>
     viewTable(writer, access, [{ extents: [extent], at: 0 }], "read");
-  const view = (access: Access, lead: readonly number[], lines: readonly number[], last: readonly number[]) =>
+  const view = (access: Access, lead: readonly number[], side: readonly number[], last: readonly number[]) =>
     viewTable(
       writer,
       access,
       [
         { extents: lead, at: 0 },
         { extents: batch, at: lead.length },
-        { extents: lines, at: lead.length + batch.length },
-        { extents: last, at: lead.length + batch.length + lines.length },
+        { extents: side, at: lead.length + batch.length },
+        { extents: last, at: lead.length + batch.length + side.length },
       ],
       access === record.output ? "write" : "read",
     );
   const tables = [
-    integers(record.order, count),
+    integers(record.order, rowCount),
     integers(record.offsets, groupCount + 1),
-    view(record.lhs, [count], rows, reduced),
-    view(record.rhs, isSum ? [count] : record.groups, columns, reduced),
-    view(record.output, isSum ? record.groups : [count], rows, columns),
+    view(record.lhs, rows, lines, reduced),
+    view(record.rhs, isSum ? rows : groups, columns, reduced),
+    view(record.output, isSum ? groups : rows, lines, columns),
   ];
-  const header = [units, count, groupCount, batches, rowCount, columnCount, length, blockColumns];
+  const header = [units, groupCount, batches, lineCount, columnCount, length, blockColumns];
   let next = header.length + tables.length;
   const references = tables.map((table) => {
     const at = next;
@@ -69,6 +74,6 @@ export function emitGroupedProduct(
   });
   const at = writer.table([...header, ...references, ...tables.flat()]);
   writer.line(`weft_${archetype}(arguments, arguments->integers + ${at}, begin, end, workspace);`);
-  const products = count * batches * rowCount * roundUp(columnCount, lanes) * length;
+  const products = rowCount * batches * lineCount * roundUp(columnCount, lanes) * length;
   return [writer.finish(units, products / 50 + units * 200, '#include "grouped.h"\n\n')];
 }

@@ -13,10 +13,10 @@ export function emitGroupedProduct(
   record: GroupedContractionKernel | GroupedSumKernel,
   buffers: readonly Buffer[],
 ): readonly EmittedKernel[] {
-  const { count, groups, batch, rows, columns, reduced } = record;
+  const { rows, groups, batch, lines, columns, reduced } = record;
   const isSum = record.archetype === "grouped_sum";
-  const groupCount = elementCount(groups);
-  const each = [...batch, ...rows, ...columns];
+  const [count, groupCount] = [elementCount(rows), elementCount(groups)];
+  const each = [...batch, ...lines, ...columns];
   const elements = (isSum ? groupCount : count) * elementCount(each);
   if (elements === 0) return [];
   for (const { buffer } of [record.lhs, record.rhs, record.output]) {
@@ -36,35 +36,23 @@ export function emitGroupedProduct(
   );
   const side = (first: number, length: number) => Array.from({ length }, (_, place) => whole.get(first + place)!);
   const ofBatch = side(1, batch.length);
-  const ofRows = side(1 + batch.length, rows.length);
-  const ofColumns = side(1 + batch.length + rows.length, columns.length);
+  const ofLines = side(1 + batch.length, lines.length);
+  const ofColumns = side(1 + batch.length + lines.length, columns.length);
   const numbered = (...lists: readonly (readonly string[])[]): Coordinates => new Map([...lists.flat().entries()]);
   const integer = (key: string, access: Access, at: string) =>
     writer.let(key, writer.read(key, plainView(access), numbered([at]))());
-  const inGroups = (group: string) => [
-    ...writer
-      .coordinates(
-        groups.map((extent, dimension) => ({ dimension, extent })),
-        group,
-        "group",
-      )
-      .values(),
-  ];
+  /** Coordinates of dimensions that are numbered together. */
+  const opened = (extents: readonly number[], number: string, key: string) => {
+    const dimensions = extents.map((extent, dimension) => ({ dimension, extent }));
+    return [...writer.coordinates(dimensions, number, key).values()];
+  };
 
   writer.line("var sum = 0.0f;");
   const length = elementCount(reduced);
-  const addProducts = (left: string, right: readonly string[]) => {
+  const addProducts = (left: readonly string[], right: readonly string[]) => {
     writer.open(`for (var k = 0; k < ${writer.integer("reduced", length)}; k++) {`);
-    const inner = [
-      ...writer
-        .coordinates(
-          reduced.map((extent, dimension) => ({ dimension, extent })),
-          "k",
-          "reduced",
-        )
-        .values(),
-    ];
-    const lhs = writer.read("lhs", plainView(record.lhs), numbered([left], ofBatch, ofRows, inner))();
+    const inner = opened(reduced, "k", "reduced");
+    const lhs = writer.read("lhs", plainView(record.lhs), numbered(left, ofBatch, ofLines, inner))();
     const rhs = writer.read("rhs", plainView(record.rhs), numbered(right, ofBatch, ofColumns, inner))();
     writer.line(`sum = fma(${lhs}, ${rhs}, sum);`);
     writer.close();
@@ -74,12 +62,17 @@ export function emitGroupedProduct(
     const start = integer("start", record.offsets, first);
     const end = integer("end", record.offsets, `(${first} + 1)`);
     writer.open(`for (var place = ${start}; place < ${end}; place++) {`);
-    const row = integer("row", record.order, "place");
-    addProducts(row, [row]);
+    const row = opened(rows, integer("row", record.order, "place"), "rows");
+    addProducts(row, row);
     writer.close();
-    writer.write("output", plainView(record.output), numbered(inGroups(first), ofBatch, ofRows, ofColumns), "sum");
+    writer.write(
+      "output",
+      plainView(record.output),
+      numbered(opened(groups, first, "group"), ofBatch, ofLines, ofColumns),
+      "sum",
+    );
   } else {
-    const row = integer("row", record.order, first);
+    const row = opened(rows, integer("row", record.order, first), "rows");
     // The last group that starts at or before this place: empty ones start where the next one does.
     writer.line("var group_of = 0;", `var above = ${writer.integer("groups", groupCount)};`);
     writer.open("while (above - group_of > 1) {");
@@ -87,8 +80,8 @@ export function emitGroupedProduct(
     const start = integer("start", record.offsets, "middle");
     writer.line(`if (${start} <= ${first}) { group_of = middle; } else { above = middle; }`);
     writer.close();
-    addProducts(row, inGroups("group_of"));
-    writer.write("output", plainView(record.output), numbered([row], ofBatch, ofRows, ofColumns), "sum");
+    addProducts(row, opened(groups, "group_of", "group"));
+    writer.write("output", plainView(record.output), numbered(row, ofBatch, ofLines, ofColumns), "sum");
   }
   const products = count * elementCount(each) * length;
   return [writer.finish(Math.ceil(elements / workgroupSize), products * 0.3 + elements)];

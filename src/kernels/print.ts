@@ -142,7 +142,7 @@ function bodyText(record: KernelRecord): string[] {
     case "grouped_contraction":
     case "grouped_sum":
       return [
-        `  over ${record.count} in groups ${list(record.groups)}, batch ${list(record.batch)}, rows ${list(record.rows)}, columns ${list(record.columns)}, reduced ${list(record.reduced)}`,
+        `  over rows ${list(record.rows)} in groups ${list(record.groups)}, batch ${list(record.batch)}, lines ${list(record.lines)}, columns ${list(record.columns)}, reduced ${list(record.reduced)}`,
         `  order ${accessText(record.order)}`,
         `  offsets ${accessText(record.offsets)}`,
         `  lhs ${accessText(record.lhs)}`,

@@ -187,40 +187,40 @@ export interface SortKernel extends RecordBase {
 }
 
 /**
- * Products of rows by group. `order` lists the `count` rows group after group; those of group g (counted row-major over `groups`) stand at
- * offsets[g] ..< offsets[g + 1]. Sizes of groups are known only there, in memory.
+ * Products of rows by group. Rows and groups are numbered row-major over `rows` and `groups`. `order` lists the rows group after group; those of
+ * group g stand at offsets[g] ..< offsets[g + 1]. Sizes of groups are known only there, in memory.
  */
 interface GroupedBase extends RecordBase {
-  readonly count: number;
-  readonly groups: readonly number[];
-  /** Dimensions of one row's product, as those of a contraction. */
-  readonly batch: readonly number[];
   readonly rows: readonly number[];
+  readonly groups: readonly number[];
+  /** Dimensions of one row's product: those of both operands and the result, of lhs only, of rhs only, and those that are summed. */
+  readonly batch: readonly number[];
+  readonly lines: readonly number[];
   readonly columns: readonly number[];
   readonly reduced: readonly number[];
-  /** [count]; i32. */
+  /** [number of rows]; i32. */
   readonly order: Access;
-  /** [product of groups + 1]; i32, ascending from 0 to count. */
+  /** [number of groups + 1]; i32, ascending from 0 to the number of rows. */
   readonly offsets: Access;
-  /** [count, ...batch, ...rows, ...reduced] */
+  /** [...rows, ...batch, ...lines, ...reduced] */
   readonly lhs: Access;
 }
 
-/** output[row, batch, rows, columns] = sum over reduced of lhs[row, ...] * rhs[group of the row, ...]. */
+/** output[row, batch, line, column] = sum over reduced of lhs[row, ...] * rhs[group of the row, ...]. */
 export interface GroupedContractionKernel extends GroupedBase {
   readonly archetype: "grouped_contraction";
   /** [...groups, ...batch, ...columns, ...reduced] */
   readonly rhs: Access;
-  /** [count, ...batch, ...rows, ...columns] */
+  /** [...rows, ...batch, ...lines, ...columns] */
   readonly output: Access;
 }
 
-/** output[group, batch, rows, columns] = sum over the group's rows and over reduced of lhs[row, ...] * rhs[row, ...]; rows in order. */
+/** output[group, batch, line, column] = sum over the group's rows and over reduced of lhs[row, ...] * rhs[row, ...]; rows in order. */
 export interface GroupedSumKernel extends GroupedBase {
   readonly archetype: "grouped_sum";
-  /** [count, ...batch, ...columns, ...reduced] */
+  /** [...rows, ...batch, ...columns, ...reduced] */
   readonly rhs: Access;
-  /** [...groups, ...batch, ...rows, ...columns] */
+  /** [...groups, ...batch, ...lines, ...columns] */
   readonly output: Access;
 }
 

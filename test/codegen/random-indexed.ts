@@ -60,14 +60,18 @@ export function randomGroupedProduct(seed: number): KernelCase {
   const builder = new CaseBuilder(seed);
   const archetype = builder.pick(["grouped_contraction", "grouped_sum"] as const);
   const isSum = archetype === "grouped_sum";
-  const count = builder.integer(1, builder.chance(0.3) ? 300 : 20);
+  const rows = [builder.integer(1, builder.chance(0.3) ? 100 : 20), ...builder.extents(builder.integer(0, 1), 3)];
+  const count = elementCount(rows);
   const groups = builder.extents(builder.integer(1, 2), 5);
   const groupCount = elementCount(groups);
   const batch = builder.chance(0.3) ? [builder.integer(1, 3)] : [];
-  const rows = builder.extents(builder.integer(0, 2), 4);
-  const columns = builder.extents(builder.integer(0, 2), builder.chance(0.3) ? 30 : 5);
+  const lines = builder.extents(builder.integer(0, 2), 4);
+  const columns = builder.extents(builder.integer(0, 2), 5);
   const reduced = builder.extents(builder.integer(0, 2), 6);
-  if (builder.chance(0.1)) reduced.push(builder.integer(150, 700));
+  // Now and then more columns than a block has, or a sum of several passes.
+  const small = count * elementCount([...batch, ...lines, ...columns, ...reduced]) < 1000;
+  if (small && builder.chance(0.5)) columns.push(builder.integer(60, 400));
+  else if (small) reduced.push(builder.integer(150, 700));
   const favourite = builder.integer(0, groupCount - 1);
   const index = Array.from({ length: count }, () =>
     builder.chance(0.4) ? favourite : builder.integer(0, groupCount - 1),
@@ -78,16 +82,16 @@ export function randomGroupedProduct(seed: number): KernelCase {
     archetype,
     origins: [],
     label: `case ${seed}`,
-    count,
+    rows,
     groups,
     batch,
-    rows,
+    lines,
     columns,
     reduced,
     order: integers(builder, order),
     offsets: integers(builder, offsets),
-    lhs: plainView(builder, [count, ...batch, ...rows, ...reduced], "inputs"),
-    rhs: plainView(builder, [...(isSum ? [count] : groups), ...batch, ...columns, ...reduced], "inputs"),
-    output: plainView(builder, [...(isSum ? groups : [count]), ...batch, ...rows, ...columns], "outputs"),
+    lhs: plainView(builder, [...rows, ...batch, ...lines, ...reduced], "inputs"),
+    rhs: plainView(builder, [...(isSum ? rows : groups), ...batch, ...columns, ...reduced], "inputs"),
+    output: plainView(builder, [...(isSum ? groups : rows), ...batch, ...lines, ...columns], "outputs"),
   });
 }

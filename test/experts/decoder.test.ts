@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
+import { describeTarget } from "../../runtime/cpu/target.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";
 import { type OpenDevice, openDevice } from "../../src/api/devices.js";
 import { runEntry } from "../../src/api/run.js";
 import type { BuiltModel } from "../../src/build/build.js";
+import { lower } from "../../src/compile.js";
 import type { Graph } from "../../src/graph/graph.js";
 import { elementCount } from "../../src/graph/shape.js";
 import { verify } from "../../src/graph/verify.js";
 import { memorySource, nodeHost, train, trainingPrograms } from "../../src/index.js";
+import { writesOf } from "../../src/kernels/access.js";
 import { batch } from "../../src/passes/batch.js";
 import { differentiate } from "../../src/passes/differentiate.js";
 import { leafValues } from "../../src/passes/leaves.js";
@@ -113,6 +116,22 @@ describe("a decoder whose experts are adapted", () => {
     );
     const rows = instances * 5 * 2;
     for (const { shape } of graph.types) assert.ok(shape[0] !== rows || elementCount(shape) <= rows * 6, `${shape}`);
+  });
+});
+
+describe("the kernels of a decoder with experts", () => {
+  it("read stored tensors, slots and repeated rows where they are", async () => {
+    const model = await buildDecoder();
+    const options = { target: describeTarget(), batch: instances } as const;
+    for (const purpose of [
+      { kind: "forward" },
+      { kind: "train", stage: model.stages.find(({ name }) => name === "all")! },
+    ] as const) {
+      const { lists } = lower(model, "loss", { ...options, purpose });
+      const copies = lists[0]!.kernels.filter(({ label }) => label === "copy");
+      const dtypes = copies.flatMap((kernel) => writesOf(kernel)).map(({ buffer }) => lists[0]!.buffers[buffer]!.dtype);
+      assert.deepEqual(new Set(dtypes), new Set(["i32"]), "only the index is put in order");
+    }
   });
 });
 

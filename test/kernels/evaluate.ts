@@ -291,12 +291,10 @@ function sort({ batch, length, keys, order }: SortKernel, run: KernelRun): void 
 }
 
 /** The group of every row, by the order and the offsets. */
-function groupsOf(
-  { count, groups, order, offsets }: GroupedContractionKernel | GroupedSumKernel,
-  run: KernelRun,
-): number[] {
-  const places = run.load(order, [count], undefined, everyPoint);
-  const starts = run.load(offsets, [pointCount(groups) + 1], undefined, everyPoint);
+function groupsOf(record: GroupedContractionKernel | GroupedSumKernel, run: KernelRun): number[] {
+  const count = pointCount(record.rows);
+  const places = run.load(record.order, [count], undefined, everyPoint);
+  const starts = run.load(record.offsets, [pointCount(record.groups) + 1], undefined, everyPoint);
   const found = new Array<number>(count).fill(-1);
   for (let group = 0; group < starts.length - 1; group++) {
     for (let place = starts[group]!; place < starts[group + 1]!; place++) found[places[place]!] = group;
@@ -306,30 +304,30 @@ function groupsOf(
 }
 
 function grouped(record: GroupedContractionKernel | GroupedSumKernel, run: KernelRun): void {
-  const { count, groups, archetype } = record;
-  const [batch, rows, columns, reduced] = [record.batch, record.rows, record.columns, record.reduced].map(
+  const { rows, groups, archetype } = record;
+  const [batch, lines, columns, reduced] = [record.batch, record.lines, record.columns, record.reduced].map(
     pointCount,
   ) as [number, number, number, number];
   const isSum = archetype === "grouped_sum";
   const load = (access: Access, lead: readonly number[], sides: readonly number[]) =>
     run.load(access, [...lead, ...record.batch, ...sides, ...record.reduced], undefined, everyPoint);
-  const lhs = load(record.lhs, [count], record.rows);
-  const rhs = load(record.rhs, isSum ? [count] : groups, record.columns);
-  const lead = isSum ? groups : [count];
-  const result = new Float64Array(pointCount(lead) * batch * rows * columns);
+  const lhs = load(record.lhs, rows, record.lines);
+  const rhs = load(record.rhs, isSum ? rows : groups, record.columns);
+  const lead = isSum ? groups : rows;
+  const result = new Float64Array(pointCount(lead) * batch * lines * columns);
   groupsOf(record, run).forEach((group, row) => {
     const [from, to] = isSum ? [row, group] : [group, row];
     for (let b = 0; b < batch; b++) {
-      for (let r = 0; r < rows; r++) {
+      for (let l = 0; l < lines; l++) {
         for (let c = 0; c < columns; c++) {
           for (let k = 0; k < reduced; k++) {
-            const left = lhs[((row * batch + b) * rows + r) * reduced + k]!;
-            result[((to * batch + b) * rows + r) * columns + c]! +=
+            const left = lhs[((row * batch + b) * lines + l) * reduced + k]!;
+            result[((to * batch + b) * lines + l) * columns + c]! +=
               left * rhs[((from * batch + b) * columns + c) * reduced + k]!;
           }
         }
       }
     }
   });
-  run.store(record.output, [...lead, ...record.batch, ...record.rows, ...record.columns], result);
+  run.store(record.output, [...lead, ...record.batch, ...record.lines, ...record.columns], result);
 }

@@ -26,7 +26,7 @@ typedef struct {
 } integers;
 
 typedef struct {
-  int64_t units, count, groups, batches, rows, columns, reduced, block_columns;
+  int64_t units, groups, batches, lines, columns, reduced, block_columns;
   integers order, offsets;
   view lhs, rhs, out;
   float *right, *left, *sums, *spare;
@@ -52,18 +52,17 @@ static integers read_integers(const weft_arguments *arguments, const int64_t *at
 
 static void read_job(const weft_arguments *arguments, const int64_t *table, float *workspace, job *into) {
   into->units = table[0];
-  into->count = table[1];
-  into->groups = table[2];
-  into->batches = table[3];
-  into->rows = table[4];
-  into->columns = table[5];
-  into->reduced = table[6];
-  into->block_columns = table[7];
-  into->order = read_integers(arguments, table + table[8]);
-  into->offsets = read_integers(arguments, table + table[9]);
-  into->lhs = read_view(arguments, table + table[10]);
-  into->rhs = read_view(arguments, table + table[11]);
-  into->out = read_view(arguments, table + table[12]);
+  into->groups = table[1];
+  into->batches = table[2];
+  into->lines = table[3];
+  into->columns = table[4];
+  into->reduced = table[5];
+  into->block_columns = table[6];
+  into->order = read_integers(arguments, table + table[7]);
+  into->offsets = read_integers(arguments, table + table[8]);
+  into->lhs = read_view(arguments, table + table[9]);
+  into->rhs = read_view(arguments, table + table[10]);
+  into->out = read_view(arguments, table + table[11]);
   into->right = workspace;
   into->left = into->right + RIGHT_FLOATS;
   into->sums = into->left + LEFT_FLOATS;
@@ -155,8 +154,8 @@ static void run_share(job *work, const share *of) {
   const float *from[LINES], *rows[LINES];
   float *to[LINES];
   for (int64_t l = 0; l < of->lines; l++) {
-    const int64_t row = integer_at(&work->order, of->start + (of->line + l) / work->rows);
-    const int64_t line = (of->line + l) % work->rows;
+    const int64_t row = integer_at(&work->order, of->start + (of->line + l) / work->lines);
+    const int64_t line = (of->line + l) % work->lines;
     from[l] = part_of(&work->lhs, row, of->batch) + weft_walk_offset(&work->lhs.lines, line);
     to[l] = part_of(&work->out, row, of->batch) + weft_walk_offset(&work->out.lines, line);
   }
@@ -176,7 +175,7 @@ static void run_share(job *work, const share *of) {
 
 static int64_t blocks_of(const job *work, int64_t group) {
   const int64_t members = integer_at(&work->offsets, group + 1) - integer_at(&work->offsets, group);
-  return (members * work->rows + LINES - 1) / LINES;
+  return (members * work->lines + LINES - 1) / LINES;
 }
 
 void weft_grouped_contraction(const weft_arguments *arguments, const int64_t *table, int64_t begin, int64_t end, void *workspace) {
@@ -202,7 +201,7 @@ void weft_grouped_contraction(const weft_arguments *arguments, const int64_t *ta
     for (; s >= before + blocks * work.batches; blocks = blocks_of(&work, ++group)) before += blocks * work.batches;
     const int64_t start = integer_at(&work.offsets, group), members = integer_at(&work.offsets, group + 1) - start;
     share one = {.group = group, .batch = (s - before) / blocks, .start = start, .line = (s - before) % blocks * LINES};
-    one.lines = weft_smaller(LINES, members * work.rows - one.line);
+    one.lines = weft_smaller(LINES, members * work.lines - one.line);
     one.packed = packed_column == column && packed_group == group && packed_batch == one.batch;
     run_share(&work, &one);
     packed_column = column;
@@ -241,14 +240,14 @@ static void pack_rows(const job *work, int64_t start, int64_t batch, int64_t lin
 void weft_grouped_sum(const weft_arguments *arguments, const int64_t *table, int64_t begin, int64_t end, void *workspace) {
   job work;
   read_job(arguments, table, workspace, &work);
-  const int64_t line_blocks = (work.rows + LINES - 1) / LINES;
+  const int64_t line_blocks = (work.lines + LINES - 1) / LINES;
   const int64_t column_blocks = (work.columns + work.block_columns - 1) / work.block_columns;
   for (int64_t u = begin; u < end; u++) {
     start_block(&work, u % column_blocks);
     const int64_t line = u / column_blocks % line_blocks * LINES;
     const int64_t batch = u / column_blocks / line_blocks % work.batches;
     const int64_t group = u / column_blocks / line_blocks / work.batches;
-    const int64_t lines = weft_smaller(LINES, work.rows - line);
+    const int64_t lines = weft_smaller(LINES, work.lines - line);
     const int64_t start = integer_at(&work.offsets, group);
     const int64_t total = (integer_at(&work.offsets, group + 1) - start) * work.reduced;
     for (int64_t first = 0; first == 0 || first < total; first += PASS_LENGTH) {

@@ -1,7 +1,7 @@
 /*
  * Products of rows by group, in float32. Table (written by codegen/c/grouped-product.ts):
  *
- *   units, count, groups, batches, rows, columns, reduced, columns of a block,
+ *   units, groups, batches, lines, columns, reduced, columns of a block,
  *   views of order (place), offsets (group), lhs, rhs and the result
  *
  * References to views as in contraction.h. The views of lhs (row, batch, line, k), rhs (group or row, batch, column, k) and result

@@ -1,10 +1,9 @@
 /** Records of kernels without expressions: attention, and those that go by indices. Their operands are views of memory. */
 import type { NodeOf, ValueId } from "../../graph/node.js";
-import type { Shape } from "../../graph/shape.js";
 import type { Access, KernelRecord } from "../../kernels/record.js";
-import { contractionExtents, contractionRoles } from "../../primitives/contraction.js";
 import type { Cluster, IndexedNode } from "./cluster.js";
 import { shapeOfValue } from "./facts.js";
+import { groupedProduct } from "./grouped.js";
 import type { LoweringContext } from "./lowering.js";
 import { describe } from "./naming.js";
 import type { Storage } from "./strides.js";
@@ -114,18 +113,22 @@ export function attentionRecord(
 export function indexedRecord(context: LoweringContext, cluster: Cluster, node: IndexedNode): KernelRecord | "again" {
   if (evictViews(context, cluster, node.outputs)) return "again";
   const described = describe(context.facts, cluster, []);
+  const read = (value: ValueId) => operand(context, cluster, value);
   switch (node.primitive) {
     case "scatter_add":
       return { ...described, ...scatterAdd(context, cluster, node) };
     case "argsort": {
       const shape = shapeOfValue(context.facts, node.inputs[0]!);
-      const keys = operand(context, cluster, node.inputs[0]!);
+      const keys = read(node.inputs[0]!);
       const order = result(context, cluster, node.outputs[0]!);
       return { ...described, archetype: "sort", batch: shape.slice(0, -1), length: shape.at(-1)!, keys, order };
     }
     case "grouped_contraction":
     case "grouped_sum":
-      return { ...described, ...groupedProduct(context, cluster, node) };
+      return {
+        ...described,
+        ...groupedProduct(context, cluster, node, result(context, cluster, node.outputs[0]!), read),
+      };
   }
 }
 
@@ -145,51 +148,4 @@ function scatterAdd(context: LoweringContext, cluster: Cluster, node: NodeOf<"sc
     source: operand(context, cluster, source),
     target,
   } as const;
-}
-
-function groupedProduct(
-  context: LoweringContext,
-  cluster: Cluster,
-  node: NodeOf<"grouped_contraction"> | NodeOf<"grouped_sum">,
-) {
-  const { lhs, rhs, out } = node.attributes;
-  const [left, right, , order, offsets] = node.inputs as readonly (ValueId | undefined)[];
-  if (order === undefined || offsets === undefined) throw new Error(`the rows of a ${node.primitive} have no order`);
-  const [leftShape, rightShape] = [left!, right!].map((value) => shapeOfValue(context.facts, value)) as [Shape, Shape];
-  const groups =
-    node.primitive === "grouped_contraction" ? rightShape.slice(0, node.attributes.groups) : node.attributes.groups;
-  const roles = contractionRoles(node.attributes);
-  const rightLead = node.primitive === "grouped_contraction" ? groups.length : 1;
-  const extents = contractionExtents(node.attributes, leftShape.slice(1), rightShape.slice(rightLead));
-  const sizes = (labels: readonly number[]) => labels.map((label) => extents.get(label)!);
-  /** A view with the axes behind the first `lead` in the order of their roles. */
-  const inRoles = (
-    access: Access,
-    lead: number,
-    labels: readonly number[],
-    wanted: readonly (readonly number[])[],
-  ): Access => ({
-    ...access,
-    strides: [
-      ...access.strides.slice(0, lead),
-      ...wanted.flat().map((label) => access.strides[lead + labels.indexOf(label)]!),
-    ],
-  });
-  const read = (value: ValueId) => operand(context, cluster, value);
-  const output = result(context, cluster, node.outputs[0]!);
-  const { batch, rows, columns, reduced } = roles;
-  return {
-    archetype: node.primitive,
-    count: leftShape[0]!,
-    groups,
-    batch: sizes(batch),
-    rows: sizes(rows),
-    columns: sizes(columns),
-    reduced: sizes(reduced),
-    order: read(order),
-    offsets: read(offsets),
-    lhs: inRoles(read(left!), 1, lhs, [batch, rows, reduced]),
-    rhs: inRoles(read(right!), rightLead, rhs, [batch, columns, reduced]),
-    output: inRoles(output, node.primitive === "grouped_contraction" ? 1 : groups.length, out, [batch, rows, columns]),
-  };
 }
