@@ -1,22 +1,15 @@
 import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
-import type { BuiltModel } from "../../src/build/build.js";
-import type { Adaptation } from "../../src/build/values.js";
 import type { Tensor } from "../tensors/tensor.js";
-import { foldedNumbers, operatorSites, type StoredValue } from "./site-changes.js";
-import { requireTokens } from "./slots.js";
+import { foldedNumbers, type StoredValue } from "./site-changes.js";
+import { type OperatorSpace, requireTokens } from "./space.js";
 
 /**
  * The stored tensors that change when one operator is folded in, by path. Computed in float64 and rounded once. Throws WeftError with all that does not
  * fold into a weight, and an Error for modules whose stored tensors cannot hold what comes out.
  */
-export function mergeOperator(
-  model: BuiltModel,
-  adaptation: Adaptation,
-  tokens: Float32Array,
-  stored: StoredValue,
-): Map<string, Tensor> {
-  requireTokens(adaptation, tokens);
-  const sites = operatorSites(model, adaptation);
+export function mergeOperator(space: OperatorSpace, tokens: Float32Array, stored: StoredValue): Map<string, Tensor> {
+  requireTokens(space, tokens);
+  const sites = space.sites();
   const reasons = new Map<string, Diagnostic>();
   for (const { fold } of sites) {
     if (!(fold instanceof WeftError)) continue;
@@ -31,8 +24,8 @@ export function mergeOperator(
   const merged = new Map<string, Tensor>();
   for (const site of sites) {
     if (site.fold instanceof WeftError) continue;
-    const { stored: places } = site.fold;
-    if (typeof places === "string") throw new Error(`${site.path} cannot hold the merged operator: ${places}`);
+    const { stored: places, lacks } = site.fold;
+    if (!places || lacks) throw new Error(`${site.path} cannot hold the merged operator: ${lacks}`);
     const { weight, bias } = foldedNumbers(site, site.fold, tokens, stored);
     merged.set(places.weight, rounded(weight));
     if (places.bias !== undefined && bias) merged.set(places.bias, rounded(bias));

@@ -1,6 +1,6 @@
 /** The slots of an operator as numbers on the host: read from its tokens, and written into tokens. */
 
-import { placeKey, tokenShape } from "../../src/build/operator.js";
+import { placeKey } from "../../src/build/operator.js";
 import type { Adaptation, AdaptedSite, Place, SlotCut, SlotDefinition } from "../../src/build/values.js";
 import { GraphBuilder } from "../../src/graph/builder.js";
 import { elementCount, type Shape } from "../../src/graph/shape.js";
@@ -31,19 +31,6 @@ export function slotAddresses(adaptation: Adaptation): SlotAddress[] {
         return addressOf(adaptation, place, site, slot, known);
       }),
     ),
-  );
-}
-
-/** Numbers that the tokens of one operator have. */
-export const tokenCount = (adaptation: Adaptation): number => elementCount(tokenShape(adaptation));
-
-/** Throws a RangeError for tokens of another size. */
-export function requireTokens(adaptation: Adaptation, tokens: Float32Array): void {
-  const count = tokenCount(adaptation);
-  if (tokens.length === count) return;
-  const shape = tokenShape(adaptation).join(", ");
-  throw new RangeError(
-    `an operator of ${adaptation.path} has tokens [${shape}], which are ${count} numbers, but ${tokens.length} were given`,
   );
 }
 

@@ -52,8 +52,18 @@ export interface SiteFold {
    * the result], where the module or the operator adds something.
    */
   readonly graph: Graph;
-  /** The stored tensors that hold them; or why there are none. */
-  readonly stored: { readonly weight: string; readonly bias?: string } | string;
+  /** The stored tensors that hold the module's own; absent where no weight alone says what it does. */
+  readonly stored?: StoredPlaces;
+  /** Why the stored tensors cannot hold what the operator makes of them. */
+  readonly lacks?: string;
+}
+
+export interface StoredPlaces {
+  readonly weight: string;
+  /** Where the operator changes it. */
+  readonly bias?: string;
+  /** Whether the weight stands as [in, out, ..] rather than [out, in, ..]. */
+  readonly transposed: boolean;
 }
 
 export function siteGroups(adaptation: Adaptation): SiteGroup[] {
@@ -90,8 +100,8 @@ export function foldSite(model: BuiltModel, adaptation: Adaptation, group: SiteG
     if (!sameMaps(builder, first!.adapted, second!.adapted)) {
       refuse(context, group.sites.at(-1)!, span, "it depends on how many rows there are", span);
     }
-    const stored = addOutputs(builder, group.instance, first!);
-    return { group, inputs, graph: simplify(builder.finish()), stored };
+    const places = addOutputs(builder, group.instance, first!);
+    return { group, inputs, graph: simplify(builder.finish()), ...places };
   } finally {
     context.trace = outer;
   }
@@ -169,7 +179,11 @@ const vectorOf = (builder: GraphBuilder, { constant, terms }: RowMap): ValueId =
     : operations.reshape(builder, constant, [count]);
 };
 
-function addOutputs(builder: GraphBuilder, instance: Instance, { base, adapted }: SiteMaps): SiteFold["stored"] {
+function addOutputs(
+  builder: GraphBuilder,
+  instance: Instance,
+  { base, adapted }: SiteMaps,
+): Pick<SiteFold, "stored" | "lacks"> {
   const views = [...base.terms.keys()];
   const plain = matrices(builder, base);
   const [columns, rows] = builder.shape(plain[0]!) as [number, number];
@@ -196,12 +210,15 @@ function addOutputs(builder: GraphBuilder, instance: Instance, { base, adapted }
     builder.output("base.bias", constants[0]);
   }
   const name = instance.declaration.name.text;
-  if (!weight) return `${name} stores no weight that alone says what it does`;
-  if (same) return { weight: weight.path };
+  if (!weight) return { lacks: `${name} stores no weight that alone says what it does` };
+  const { path, transposed } = weight;
   const bias = stored(instance).find(({ path, shape }) => {
     return sameShape(shape, [rows]) && equal(builder, constants[0], parameter(builder, path, shape));
   });
-  return bias ? { weight: weight.path, bias: bias.path } : `a bias is added, and \`${instance.path}\` stores none`;
+  const places: StoredPlaces = { weight: path, transposed, ...(bias && !same ? { bias: bias.path } : {}) };
+  return same || bias
+    ? { stored: places }
+    : { stored: places, lacks: `a bias is added, and \`${instance.path}\` stores none` };
 }
 
 /** How matrices [columns, rows] by view lie in one stored tensor. */

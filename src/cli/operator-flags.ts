@@ -2,14 +2,13 @@
 import type { Argv } from "yargs";
 import type { Host } from "../../dsl/host.js";
 import type { StoredValue } from "../../runtime/operators/site-changes.js";
-import { tokenCount } from "../../runtime/operators/slots.js";
 import { readSafetensors } from "../../runtime/tensors/safetensors.js";
 import type { Tensor } from "../../runtime/tensors/tensor.js";
 import { readStage } from "../../runtime/training/train.js";
 import type { Compiled } from "../api/load.js";
 import { tokenShape } from "../build/operator.js";
 import type { Adaptation } from "../build/values.js";
-import { formatShape, sameShape } from "../graph/shape.js";
+import { elementCount, formatShape, sameShape } from "../graph/shape.js";
 import { CommandError, exitCodes } from "./exit-codes.js";
 import { type ModelFlags, wholeNumber } from "./model-flags.js";
 import { outsideWeights, type RunFlags, runFolder, withRunFlags } from "./run-flags.js";
@@ -208,7 +207,7 @@ function oneOperator(
   if (chosen === undefined)
     throw new CommandError(`${name} holds ${rows} operators: choose one with --row N`, exitCodes.usage);
   if (chosen >= rows) throw new CommandError(`${name} holds the rows 0-${rows - 1}, not ${chosen}`, exitCodes.usage);
-  const count = tokenCount(adaptation);
+  const count = elementCount(tokenShape(adaptation));
   return {
     tokens: data.subarray(chosen * count, (chosen + 1) * count),
     name: rows === 1 ? name : `${name}, row ${chosen}`,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import { mergeOperator } from "../../runtime/operators/merge.js";
+import { operatorSpace } from "../../runtime/operators/space.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";
 import type { BuiltModel } from "../../src/build/build.js";
-import { adaptationAt } from "../../src/build/slots.js";
 import { build } from "../build/support.js";
 import { cases } from "../std/interfaces/cases.js";
 import { imports, interfaces, numbersFor, type Trial } from "../std/interfaces/trial.js";
@@ -50,7 +50,7 @@ model M() {
           ? ({ dtype: "i32", shape, data: Int32Array.from(numbers) } as const)
           : ({ dtype: "f32", shape, data: Float32Array.from(numbers) } as const);
       };
-      const merged = mergeOperator(model, adaptationAt(model, "memory"), tokens, stored);
+      const merged = mergeOperator(operatorSpace(model, "memory"), tokens, stored);
       const changed = [...merged].map(([path, { data }]) => [path, Float64Array.from(data)] as const);
       return new Map([...trial.stored, ...changed]);
     };

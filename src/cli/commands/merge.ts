@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { WeftError } from "../../../dsl/diagnostics/diagnostic.js";
 import { mergeOperator } from "../../../runtime/operators/merge.js";
+import { operatorSpace } from "../../../runtime/operators/space.js";
 import { writeSafetensors } from "../../../runtime/tensors/safetensors.js";
 import type { Tensor } from "../../../runtime/tensors/tensor.js";
 import { SourcesError } from "../../api/load.js";
@@ -46,7 +47,7 @@ export const mergeCommand: CommandModule<object, Options> = {
     const { adaptation, tokens, name } = await chosenOperator(options, compiled, stored, host);
     let merged: Map<string, Tensor>;
     try {
-      merged = mergeOperator(model, adaptation, tokens, stored);
+      merged = mergeOperator(operatorSpace(model, adaptation.path), tokens, stored);
     } catch (error) {
       throw error instanceof WeftError ? new SourcesError(error.diagnostics, sources) : error;
     }
