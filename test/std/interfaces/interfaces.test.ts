@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { environmentOf } from "../../../runtime/reference/environment.js";
 import { evaluate } from "../../../runtime/reference/interpreter.js";
+import { initialValue } from "../../../runtime/training/initialize.js";
 import { type InterfaceDescription, standardInterfaces } from "../../../src/api/interfaces.js";
 import type { BuiltModel } from "../../../src/build/build.js";
 import { examineStarts, startErrors } from "../../../src/build/zero-start.js";
@@ -118,6 +119,22 @@ for (const tried of cases) {
           `${leaf}: ${expected}, but ${found}`,
         );
       }
+    });
+
+    it("can be one operator for all, stored, that starts as it should and has a way to go", () => {
+      const stored = new Map(
+        model.parameters.map((spec) => [spec.path, Float64Array.from(initialValue(spec, 5).data)] as const),
+      );
+      const { graph } = model.entryPoint("stored");
+      const cotangent = Float64Array.from(wave(elementCount(graph.types[graph.outputs[0]!.value]!.shape), 3));
+      const results = resultOf(gradientsOf(graph, ["single"]), { ...trial, stored }, cotangent);
+      assert.ok(results.get("gradient:single")!.data.some((slope) => Math.abs(slope) > 1e-4));
+      const base = resultOf(model.entryPoint("base").graph, { ...trial, stored }).get("output")!.data;
+      const difference = results
+        .get("output")!
+        .data.reduce((most, y, place) => Math.max(most, Math.abs(y - base[place]!)), 0);
+      if (changes === undefined) assert.ok(difference < 1e-9, `${difference}`);
+      else assert.ok(difference > 1e-6);
     });
 
     it("generates as many numbers as it says", async () => {

@@ -56,6 +56,8 @@ export const buildTrial = (module: string, applied: string, shape: readonly numb
 model M() {
   net = ${module}
   memory = adapt net with ${applied} as Flat(1, 5)
+  param single: memory.tokens = memory.initial()
+  fn stored(x: [${shape.join(", ")}]) { (net with memory(single))(x) }
   fn base(x: [${shape.join(", ")}]) { net(x) }
   fn adapted(x: [${shape.join(", ")}], t: memory.tokens) { (net with memory(t))(x) }
 }
