@@ -1,5 +1,14 @@
 /** Edits every held-out row with one variant, and the controls that reuse the trained generator's operators. */
-import type { DataSource, Executable, ParameterSet, TensorData, TrainingPrograms } from "../../src/index.js";
+import {
+  bindData,
+  type DataSource,
+  type InputSpec,
+  type Model,
+  openSampler,
+  type ParameterSet,
+  type TensorData,
+  type TrainingPrograms,
+} from "../../src/index.js";
 import { generator } from "./metrics.js";
 import { pictureNumbers } from "./pictures.js";
 import { fromModel, type Row } from "./sources.js";
@@ -9,58 +18,72 @@ const drawSeed = 20_000;
 const batch = 50;
 
 export interface Evaluator {
-  /** Pictures [rows, 3, 32, 32] in [0, 1] of an entry point over all rows of the source. */
-  edit(entry: string, set: ParameterSet, tokens?: Float32Array): Promise<Float32Array>;
+  /** Pictures [rows, 3, 32, 32] in [0, 1] of a `sample` block over all rows of the source, by given operators where it asks for them. */
+  edit(sampling: string, set: ParameterSet, operators?: Float32Array): Promise<Float32Array>;
   /** Operators of all rows, one after another. */
   operators(set: ParameterSet): Promise<Float32Array>;
 }
 
-export function evaluator(programs: TrainingPrograms, source: DataSource): Evaluator {
-  const run = async (entry: string, set: ParameterSet, tokens?: Float32Array): Promise<Float32Array> => {
-    const executable = await programs.evaluate(entry, batch);
-    executable.bind(set);
-    try {
-      return await overRows(executable, source, tokens);
-    } finally {
-      executable.free();
+export function evaluator(model: Model, programs: TrainingPrograms, source: DataSource): Evaluator {
+  /** What `run` gives for all rows, batch by batch; the last one may be shorter. */
+  const overRows = async (run: (rows: readonly number[]) => Promise<Float32Array>): Promise<Float32Array> => {
+    const parts: Float32Array[] = [];
+    for (let first = 0; first < source.length; first += batch) {
+      parts.push(
+        await run(Array.from({ length: Math.min(batch, source.length - first) }, (_, place) => first + place)),
+      );
     }
+    const result = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let start = 0;
+    for (const part of parts) {
+      result.set(part, start);
+      start += part.length;
+    }
+    return result;
+  };
+  /** Arguments from the columns of the same names; a batch is filled up to `size` rows. */
+  const columns = (name: string, inputs: readonly InputSpec[]) => {
+    const binding = bindData({ name, inputs }, [source], drawSeed);
+    return async (rows: readonly number[], size: number): Promise<Record<string, TensorData>> => {
+      const references = rows.map((row) => ({ source: 0, row, epoch: 0 }));
+      return { ...(await binding.assemble(references, size)).inputs };
+    };
   };
   return {
-    edit: async (entry, set, tokens) => fromModel(await run(entry, set, tokens)),
-    operators: (set) => run("operators", set),
+    async edit(sampling, set, operators) {
+      const sampler = await openSampler(model, sampling, programs, set, batch);
+      const fromSource = sampler.inputs.filter(({ name }) => operators === undefined || name !== "operators");
+      const read = columns(sampling, fromSource);
+      const each = (operators?.length ?? 0) / source.length;
+      try {
+        const edited = await overRows(async (rows) => {
+          const inputs = await read(rows, rows.length);
+          const first = rows[0]! * each;
+          if (operators) inputs.operators = operators.subarray(first, first + rows.length * each);
+          return sampler.sample({ inputs, seed: drawSeed, rows });
+        });
+        return fromModel(edited);
+      } finally {
+        sampler.free();
+      }
+    },
+    async operators(set) {
+      const executable = await programs.evaluate("operators", batch);
+      executable.bind(set);
+      const read = columns("operators", model.entryPoint("operators").inputs);
+      const known = executable.program.inputs.map(({ name }) => name);
+      try {
+        return await overRows(async (rows) => {
+          const given = Object.entries(await read(rows, batch)).filter(([name]) => known.includes(name));
+          const { output } = await executable.submit(Object.fromEntries(given), { seed: drawSeed }).read(["output"]);
+          const tokens = output as Float32Array;
+          return tokens.slice(0, (tokens.length / batch) * rows.length);
+        });
+      } finally {
+        executable.free();
+      }
+    },
   };
-}
-
-async function overRows(
-  executable: Executable,
-  source: DataSource,
-  tokens: Float32Array | undefined,
-): Promise<Float32Array> {
-  const output = executable.program.outputs[0]!;
-  const perRow = output.shape.slice(1).reduce((product, size) => product * size, 1);
-  const result = new Float32Array(source.length * perRow);
-  const perToken = tokens === undefined ? 0 : tokens.length / source.length;
-  const wanted = new Set(executable.program.inputs.map(({ name }) => name));
-  for (let first = 0; first < source.length; first += batch) {
-    const rows = Array.from({ length: batch }, (_, place) => Math.min(first + place, source.length - 1));
-    const columns: Record<string, TensorData> = await source.batch(
-      rows,
-      rows.map(() => 0),
-      [...wanted],
-    );
-    if (tokens !== undefined) {
-      const own = new Float32Array(batch * perToken);
-      rows.forEach((row, place) => {
-        own.set(tokens.subarray(row * perToken, (row + 1) * perToken), place * perToken);
-      });
-      columns.tokens = own;
-    }
-    const inputs = Object.fromEntries(Object.entries(columns).filter(([name]) => wanted.has(name)));
-    const values = await executable.submit(inputs, { seed: drawSeed, step: 0, row_offset: first }).read([output.name]);
-    const count = Math.min(batch, source.length - first);
-    result.set((values[output.name] as Float32Array).subarray(0, count * perRow), first * perRow);
-  }
-  return result;
 }
 
 /** The mean operator in every row's place. */

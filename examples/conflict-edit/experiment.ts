@@ -174,7 +174,7 @@ async function runSweep(study: Study): Promise<SweepResult> {
       errors[rate] = await remembered(path, async () => {
         study.log(`${study.objective}, seed ${seed}: ${variant.title}, learning rate ${rate}`);
         const set = await trainVariant(study, variant.name, rate, seed);
-        const edited = await evaluator(study.programs, study.data.sources.validation)
+        const edited = await evaluator(study.model, study.programs, study.data.sources.validation)
           .edit(variant.edit, set)
           .finally(() => set.free());
         return mean(scorePictures(edited, targets, study.data.rows.validation.length).errors);
@@ -190,7 +190,7 @@ async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<
   const { data } = study;
   const folder = seedFolder(study, seed);
   const rows = data.rows.held_out;
-  const editor = evaluator(study.programs, data.sources.held_out);
+  const editor = evaluator(study.model, study.programs, data.sources.held_out);
   const targets = await picturesOf(data.sources.held_out, "target");
   const scores: Partial<Record<VariantName, Scores>> = {};
 

@@ -3,7 +3,7 @@
 export interface TrainedVariant {
   readonly name: "single" | "shared" | "wide" | "sft" | "full";
   readonly title: string;
-  /** Entry point that edits a picture. */
+  /** The `sample` block that edits a picture. */
   readonly edit: string;
   /** Learning rates of the sweep; the one with the smallest validation error is used. */
   readonly learningRates: readonly [number, number, number];
