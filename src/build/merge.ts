@@ -134,10 +134,15 @@ function requireSettled(
   span: Span,
 ): void {
   const { site } = chain.at(-1)!;
-  const values = [...terms.values(), ...(constant === undefined ? [] : [constant])];
+  const own = [...terms.values(), ...(constant === undefined ? [] : [constant])];
   const slots = new Set(
     chain.flatMap(({ operator }) => [operator.tokens, ...(operator.slots?.values() ?? [])].map(({ id }) => id)),
   );
+  // What one module has of a stack is as settled as the stack.
+  const shares = (context.trace?.scopes ?? []).flatMap(({ ofModule }) => [...ofModule]);
+  const wholes = shares.flatMap(([share, whole]) => (depends(builder, own, share, slots) ? [whole] : []));
+  for (const [share] of shares) slots.add(share);
+  const values = [...own, ...wholes];
   for (const { operator } of chain) {
     for (const [name, given] of operator.givens) {
       if (!firstVarying(builder, [given.id], slots) || !depends(builder, values, given.id, slots)) continue;

@@ -286,4 +286,32 @@ model M() {
 }`;
     assert.deepEqual(await diagnosticsOf(text), []);
   });
+
+  it("may be folded into the weights of every module", async () => {
+    const folded = adapted("layer.experts[*].{up, down}", "LoRA(rank: 2) as RankAnchored(segment: 2)").replace(
+      "(layer with memory(t))",
+      "(layer with merge(memory(t)))",
+    );
+    const model = await assertEqual(folded);
+    const { nodes } = model.entryPoint("sparse").graph;
+    assert.equal(nodes.filter(({ primitive }) => primitive === "grouped_contraction").length, 2);
+  });
+
+  it("may lie inside modules that are adapted themselves", async () => {
+    const text = `${imports}
+interface Scaled() on Mixture {
+  slot gain: [4] = constant(1.0)
+  forward(x, i) { base(x, i) * gain }
+}
+module Mixture() {
+  experts = [MLP(4, hidden: 6)] * 3
+  forward(x: [n, 4], i: int[n]) -> [n, 4] { experts[i](x) }
+}
+model M() {
+  mixture = Mixture()
+  memory  = adapt mixture with Scaled() as Flat(1, 4)
+  fn f(x: [2, 4], i: int[2], t: memory.tokens) -> [2, 4] { (mixture with memory(t))(x, i) }
+}`;
+    assert.deepEqual(await diagnosticsOf(text), []);
+  });
 });
