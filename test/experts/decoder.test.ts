@@ -16,6 +16,7 @@ import { differentiate } from "../../src/passes/differentiate.js";
 import { leafValues } from "../../src/passes/leaves.js";
 import { simplify } from "../../src/passes/simplify.js";
 import { temporaryFolder } from "../cli/support.js";
+import { describeOnDevices, targetOf } from "../codegen/devices.js";
 import { sourceOf } from "../graphs/source.js";
 import { buildDecoder } from "./model.js";
 
@@ -135,15 +136,7 @@ describe("the kernels of a decoder with experts", () => {
   });
 });
 
-describe("a decoder with experts on the CPU", function () {
-  this.timeout(120_000);
-  let cpu: OpenDevice;
-  let reference: OpenDevice;
-  before(async () => {
-    [cpu, reference] = await Promise.all([openDevice("cpu", { threads: 2 }), openDevice("reference")]);
-  });
-  after(() => Promise.all([cpu.device.close(), reference.device.close()]));
-
+describeOnDevices("a decoder with experts", (device) => {
   const sizes: readonly Readonly<Record<string, number>>[] = [
     {},
     { n: 9, dim: 20, hidden: 50, count: 4, chosen: 1, rank: 4 },
@@ -165,8 +158,10 @@ describe("a decoder with experts on the CPU", function () {
         cotangents: new Map([["output", floats([instances, ...outputs[0]!.shape])]]),
       };
       const compiled = { model, sources: new Map([["decoder", JSON.stringify(settings)]]), warnings: [] };
+      const reference = await openDevice("reference");
       const expected = await runEntry(compiled, reference, request);
-      const found = await runEntry(compiled, cpu, request);
+      await reference.device.close();
+      const found = await runEntry(compiled, { device: device(), target: targetOf(device()) }, request);
       assert.equal(found.size, 5);
       for (const [name, { data }] of expected) {
         const numbers = Array.from(data, Number);
@@ -178,6 +173,15 @@ describe("a decoder with experts on the CPU", function () {
       }
     });
   }
+});
+
+describe("a decoder with experts on the CPU", function () {
+  this.timeout(120_000);
+  let cpu: OpenDevice;
+  before(async () => {
+    cpu = await openDevice("cpu", { threads: 2 });
+  });
+  after(() => cpu.device.close());
 
   for (const stage of ["all", "parts"]) {
     it(`trains ${stage} as with every expert run on every row`, async () => {
