@@ -1,14 +1,18 @@
 import { strict as assert } from "node:assert";
+import { webgpuTarget } from "../../../runtime/webgpu/target.js";
 import { type OpenDevice, openDevice } from "../../../src/api/devices.js";
 import type { Compiled } from "../../../src/api/load.js";
 import { type RunRequest, runEntry } from "../../../src/api/run.js";
 import { elementCount } from "../../../src/graph/shape.js";
+import { openPoisoned } from "../../webgpu/open-device.js";
+import { describeWebGpu } from "../../webgpu/software.js";
 import { cases, type InterfaceCase } from "./cases.js";
 import { numbersFor, trialOf, wave } from "./trial.js";
 
 /** Devices that are compared with the interpreter: outputs, and gradients by tokens and input. */
 const openers: Readonly<Record<string, () => Promise<OpenDevice>>> = {
   cpu: () => openDevice("cpu", { threads: 2 }),
+  webgpu: async () => ({ device: await openPoisoned(), target: webgpuTarget }),
 };
 
 interface Run {
@@ -48,7 +52,8 @@ async function runOf(tried: InterfaceCase): Promise<Run> {
 }
 
 for (const [kind, open] of Object.entries(openers)) {
-  describe(`interfaces on the ${kind} device`, () => {
+  const suite = kind === "webgpu" ? describeWebGpu : describe;
+  suite(`interfaces on the ${kind} device`, () => {
     let device: OpenDevice;
     let reference: OpenDevice;
     before(async () => {
