@@ -18,6 +18,7 @@ import { leafValues } from "./passes/leaves.js";
 import { oversizedBuffers, oversizedParameters } from "./passes/plan/oversized.js";
 import { plan } from "./passes/plan.js";
 import { removeStopGradient, simplify } from "./passes/simplify.js";
+import { spellAttention } from "./passes/spell-attention.js";
 import { weighInstances } from "./passes/weigh-instances.js";
 import type { Target } from "./target.js";
 
@@ -106,7 +107,10 @@ export function mainGraph(model: Model, entry: EntryPoint, layout: ParameterLayo
   graph = withGradients(model, graph, layout, purpose);
   observe?.("differentiated", graph);
 
-  graph = deduplicate(simplify(removeStopGradient(graph)));
+  const { attentionWidth } = options.target.limits;
+  graph = removeStopGradient(graph);
+  if (attentionWidth !== undefined) graph = spellAttention(graph, attentionWidth);
+  graph = deduplicate(simplify(graph));
   observe?.("optimised", graph);
   return graph;
 }

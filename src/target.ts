@@ -14,6 +14,8 @@ export interface Target {
     /** Distinct buffers one kernel may bind. */
     readonly buffersPerKernel: number;
     readonly bytesPerBinding: number;
+    /** Channels of a head that its attention kernels take; any number where it does not say. */
+    readonly attentionWidth?: number;
   };
   readonly cacheBytes: { readonly level1: number; readonly level2: number };
   /** Whether contraction operands pass through registers when they are packed, so that a prologue costs nothing more. */

@@ -5,8 +5,8 @@ import type { EmittedKernel } from "../emitted.js";
 import { type Group, viewTable } from "./walk.js";
 import { KernelWriter } from "./writer.js";
 
-/** WEFT_ATTENTION_WIDTH and WEFT_ATTENTION_QUERIES of runtime/cpu/native/attention.h. */
-const mostWidth = 1024;
+/** WEFT_ATTENTION_WIDTH and WEFT_ATTENTION_QUERIES of runtime/cpu/native/attention.h. The compiler spells out attention of wider heads. */
+export const attentionWidth = 1024;
 const mostQueries = 64;
 const enoughUnits = 8;
 
@@ -47,8 +47,8 @@ function viewsOf(
 
 function emit(record: Record, buffers: readonly Buffer[], units: number, block: number, call: string): EmittedKernel {
   const { batch, heads, group, queries, keys, width, valueWidth } = record;
-  if (Math.max(width, valueWidth) > mostWidth) {
-    throw new RangeError(`attention of width ${Math.max(width, valueWidth)}; the C kernel takes ${mostWidth}`);
+  if (Math.max(width, valueWidth) > attentionWidth) {
+    throw new RangeError(`attention of width ${Math.max(width, valueWidth)}; the C kernel takes ${attentionWidth}`);
   }
   const writer = new KernelWriter(buffers);
   const views = viewsOf(record);

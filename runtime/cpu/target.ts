@@ -1,6 +1,7 @@
 /** This machine's CPU as a target. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { attentionWidth } from "../../codegen/c/attention.js";
 import type { Target } from "../../src/target.js";
 
 /** Instruction sets that /proc/cpuinfo names; empty where there is no such file. */
@@ -45,7 +46,7 @@ export function describeTarget(options: { readonly threads?: number } = {}): Tar
     dtypes: ["f32", "f16", "bf16", "i32", "u32", "bool"],
     vectorWidth: vectorWidth(),
     threads: options.threads ?? availableParallelism(),
-    limits: { buffersPerKernel: 64, bytesPerBinding: Number.MAX_SAFE_INTEGER },
+    limits: { buffersPerKernel: 64, bytesPerBinding: Number.MAX_SAFE_INTEGER, attentionWidth },
     cacheBytes: { level1: cacheBytes(1, 32 << 10), level2: cacheBytes(2, 1 << 20) },
     contractionPrologue: true,
   };
