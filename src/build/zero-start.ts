@@ -53,8 +53,8 @@ export interface ZeroStartReport {
 /** Evaluates a graph without leaves other than inputs and parameters; outputs by name. The reference interpreter fits. */
 export type Evaluate = (graph: Graph, leaves: ReadonlyMap<string, Float64Array>) => ReadonlyMap<string, Float64Array>;
 
-/** Numbers beyond which nothing is compared by evaluation. */
-const largestEvaluation = 4_000_000;
+/** Numbers beyond which nothing is compared by evaluation: a weight of 4096 x 4096 takes some seconds. */
+const largestEvaluation = 20_000_000;
 
 /** Examines every application of every adaptation; sites of equal sizes are examined once. */
 export function examineStarts(model: BuiltModel, evaluateGraph: Evaluate): ZeroStartReport[] {
