@@ -141,7 +141,7 @@ for (const tried of cases) {
       const { generates, needsWeight } = descriptions.find((described) => described.name === name)!;
       assert.equal(model.adaptations[0]!.grid.numbers, await numberOf(generates!, model));
       const { doc = "" } = interfaces.find((declaration) => declaration.name.text === name)!;
-      assert.match(doc, /\(.* (19|20)\d\d/, "it says where it comes from");
+      assert.match(doc, /\([^)]*\b(19|20)\d\d/, "it says where it comes from");
       assert.equal(/; needs the weight\.$/.test(doc), needsWeight);
       assert.equal(/; does not need the weight\.$/.test(doc), !needsWeight);
     });
