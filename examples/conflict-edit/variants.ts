@@ -13,7 +13,7 @@ export const trainedVariants: readonly TrainedVariant[] = [
   { name: "single", title: "Single, one operator per task", edit: "single_edit", learningRates: [3e-3, 1e-2, 3e-2] },
   { name: "shared", title: "Shared, same rank", edit: "shared_edit", learningRates: [3e-3, 1e-2, 3e-2] },
   { name: "wide", title: "Shared, matched parameters", edit: "wide_edit", learningRates: [3e-4, 1e-3, 3e-3] },
-  { name: "sft", title: "Fine-tuning", edit: "base_edit", learningRates: [1e-3, 2e-3, 4e-3] },
+  { name: "sft", title: "Fine-tuning", edit: "base_edit", learningRates: [2e-3, 4e-3, 8e-3] },
   { name: "full", title: "Generated per instance", edit: "full_edit", learningRates: [5e-4, 1e-3, 2e-3] },
 ];
 
