@@ -1,88 +1,224 @@
-/** Products of rows by group: a thread for every element of the result, which goes over the sum. */
+/**
+ * Products of rows by group: a workgroup for every tile of the result. How many rows a group has is known only on the device, so that a
+ * tile finds its group there, and some workgroups find nothing left to do.
+ */
 import { elementCount } from "../../src/graph/shape.js";
 import type { Access, Buffer, GroupedContractionKernel, GroupedSumKernel } from "../../src/kernels/record.js";
 import type { EmittedKernel } from "../emitted.js";
 import { plainView } from "./plain-view.js";
-import { type Coordinates, KernelWriter, workgroupSize } from "./writer.js";
+import { openResults, type Side, tileSide, writeSums, writeThread } from "./tile.js";
+import { type Coordinates, KernelWriter } from "./writer.js";
+
+type Record = GroupedContractionKernel | GroupedSumKernel;
 
 /**
  * Emits the kernels of a product by group: one, or none when its result is empty. Sums run over the rows of a group in order.
  * @throws RangeError for numbers that are no f32.
  */
-export function emitGroupedProduct(
-  record: GroupedContractionKernel | GroupedSumKernel,
-  buffers: readonly Buffer[],
-): readonly EmittedKernel[] {
-  const { rows, groups, batch, lines, columns, reduced } = record;
-  const isSum = record.archetype === "grouped_sum";
-  const [count, groupCount] = [elementCount(rows), elementCount(groups)];
-  const each = [...batch, ...lines, ...columns];
-  const elements = (isSum ? groupCount : count) * elementCount(each);
-  if (elements === 0) return [];
+export function emitGroupedProduct(record: Record, buffers: readonly Buffer[]): readonly EmittedKernel[] {
+  const { archetype, rows, groups, batch, lines, columns } = record;
+  const lead = archetype === "grouped_sum" ? groups : rows;
+  if (elementCount([...lead, ...batch, ...lines, ...columns]) === 0) return [];
   for (const { buffer } of [record.lhs, record.rhs, record.output]) {
     const { dtype } = buffers[buffer]!;
     if (dtype !== "f32") throw new RangeError(`a product by group of ${dtype}; the kernel multiplies f32`);
   }
-  const writer = new KernelWriter(buffers, [record.output.buffer]);
-  writer.line(
-    `let element = unit * ${workgroupSize} + lane;`,
-    `if (element >= ${writer.integer("elements", elements)}) { return; }`,
-  );
-  // Dimension 0 is the row's place in the order, or the group; then come those of the product.
-  const lead = isSum ? groupCount : count;
-  const whole = writer.coordinates(
-    [lead, ...each].map((extent, dimension) => ({ dimension, extent })),
-    "element",
-  );
-  const side = (first: number, length: number) => Array.from({ length }, (_, place) => whole.get(first + place)!);
-  const ofBatch = side(1, batch.length);
-  const ofLines = side(1 + batch.length, lines.length);
-  const ofColumns = side(1 + batch.length + lines.length, columns.length);
-  const numbered = (...lists: readonly (readonly string[])[]): Coordinates => new Map([...lists.flat().entries()]);
-  const integer = (key: string, access: Access, at: string) =>
-    writer.let(key, writer.read(key, plainView(access), numbered([at]))());
-  /** Coordinates of dimensions that are numbered together. */
-  const opened = (extents: readonly number[], number: string, key: string) => {
-    const dimensions = extents.map((extent, dimension) => ({ dimension, extent }));
-    return [...writer.coordinates(dimensions, number, key).values()];
-  };
+  return [archetype === "grouped_sum" ? emitSum(record, buffers) : emitContraction(record, buffers)];
+}
 
-  writer.line("var sum = 0.0f;");
-  const length = elementCount(reduced);
-  const addProducts = (left: readonly string[], right: readonly string[]) => {
-    writer.open(`for (var k = 0; k < ${writer.integer("reduced", length)}; k++) {`);
-    const inner = opened(reduced, "k", "reduced");
-    const lhs = writer.read("lhs", plainView(record.lhs), numbered(left, ofBatch, ofLines, inner))();
-    const rhs = writer.read("rhs", plainView(record.rhs), numbered(right, ofBatch, ofColumns, inner))();
-    writer.line(`sum = fma(${lhs}, ${rhs}, sum);`);
-    writer.close();
-  };
-  const first = whole.get(0)!;
-  if (isSum) {
-    const start = integer("start", record.offsets, first);
-    const end = integer("end", record.offsets, `(${first} + 1)`);
-    writer.open(`for (var place = ${start}; place < ${end}; place++) {`);
-    const row = opened(rows, integer("row", record.order, "place"), "rows");
-    addProducts(row, row);
-    writer.close();
-    writer.write(
-      "output",
-      plainView(record.output),
-      numbered(opened(groups, first, "group"), ofBatch, ofLines, ofColumns),
-      "sum",
-    );
-  } else {
-    const row = opened(rows, integer("row", record.order, first), "rows");
-    // The last group that starts at or before this place: empty ones start where the next one does.
-    writer.line("var group_of = 0;", `var above = ${writer.integer("groups", groupCount)};`);
-    writer.open("while (above - group_of > 1) {");
-    writer.line("let middle = (group_of + above) / 2;");
-    const start = integer("start", record.offsets, "middle");
-    writer.line(`if (${start} <= ${first}) { group_of = middle; } else { above = middle; }`);
-    writer.close();
-    addProducts(row, opened(groups, "group_of", "group"));
-    writer.write("output", plainView(record.output), numbered(row, ofBatch, ofLines, ofColumns), "sum");
+/** What both kernels write with: a writer and the names of what is the same for all threads. */
+class GroupWriter {
+  readonly writer: KernelWriter;
+
+  constructor(
+    readonly record: Record,
+    buffers: readonly Buffer[],
+  ) {
+    this.writer = new KernelWriter(buffers, [record.output.buffer]);
+    // The tile's group, where its rows start in the order, and how many lines or k they come to.
+    this.writer.declare("var<private> group_of: i32;");
+    this.writer.declare("var<private> start: i32;");
+    this.writer.declare("var<private> extent: i32;");
+    this.writer.declare("var<workgroup> found: vec3<i32>;");
   }
-  const products = count * elementCount(each) * length;
-  return [writer.finish(Math.ceil(elements / workgroupSize), products * 0.3 + elements)];
+
+  count(key: "lines" | "columns" | "reduced"): string {
+    return this.writer.integer(key, elementCount(this.record[key]));
+  }
+
+  /** A number of the order or of the offsets. */
+  integer(name: string, access: Access, at: string): string {
+    return this.writer.let(name, this.writer.read(name, plainView(access), new Map([[0, at]]))());
+  }
+
+  /** Coordinates of dimensions from one number for each list, in order. */
+  coordinates(...lists: readonly (readonly [key: keyof Record & string, number: string])[]): Coordinates {
+    const all = lists.flatMap(([key, number]) => {
+      const dimensions = (this.record[key] as readonly number[]).map((extent, dimension) => ({ dimension, extent }));
+      return [...this.writer.coordinates(dimensions, number, `extent.${key}`).values()];
+    });
+    return new Map(all.entries());
+  }
+
+  /** The row of a line that is counted over the rows of the tile's group, as a number over all rows. */
+  row(line: string, perRow: string): string {
+    return this.integer("order", this.record.order, `(start + ${line} / ${perRow})`);
+  }
+
+  /** Defines an operand as a function of batch, line and k, zero where there is no such line or k. */
+  operand(name: "lhs" | "rhs", lines: string, ks: string, coordinates: () => Coordinates, alongLines: boolean) {
+    const { writer, record } = this;
+    writer.defineFunction(`fn ${name}(batch: i32, line: i32, k: i32) -> f32`, () => {
+      writer.line(`if (line >= ${lines} || k >= ${ks}) { return 0.0f; }`);
+      writer.line(`return ${writer.read(name, plainView(record[name]), coordinates())()};`);
+    });
+    return { name, alongLines };
+  }
+
+  /** Makes what the first thread found known to all, and that it is the same for all. */
+  share(): void {
+    this.writer.line("let shared_by_all = workgroupUniformLoad(&found);", "group_of = shared_by_all.x;");
+  }
+
+  store(ofRows: Side, ofColumns: Side, coordinates: () => Coordinates): void {
+    const { writer, record } = this;
+    const sum = openResults(writer, ofRows, ofColumns);
+    writer.write("output", plainView(record.output), coordinates(), sum);
+    writer.close();
+    writer.close();
+  }
+}
+
+/** Whether neighbours in memory lie along a group of dimensions that ends at stride number `last`. */
+const isContiguous = (access: Access, last: number, count: number): boolean =>
+  count > 0 && access.strides[last - 1] === 1;
+
+function emitContraction(record: GroupedContractionKernel, buffers: readonly Buffer[]): EmittedKernel {
+  const { rows, groups, batch, lines, columns, reduced } = record;
+  const [rowCount, groupCount, batches, lineCount] = [rows, groups, batch, lines].map(elementCount) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const shared = new GroupWriter(record, buffers);
+  const { writer } = shared;
+  const [perRow, columnCount, length] = [shared.count("lines"), shared.count("columns"), shared.count("reduced")];
+  const ofRows = tileSide(writer, "row", (rowCount * lineCount) / groupCount, "extent");
+  const ofColumns = tileSide(writer, "column", elementCount(columns), columnCount);
+  const columnTiles = Math.ceil(elementCount(columns) / ofColumns.lines);
+  // Every group may end in the middle of a tile.
+  const rowTiles = Math.ceil((rowCount * lineCount) / ofRows.lines) + groupCount;
+  writer.line(
+    `let first_column = unit % ${writer.integer("column_tiles", columnTiles)} * ${ofColumns.lines};`,
+    `let other_tiles = unit / ${writer.integer("column_tiles", columnTiles)};`,
+    `let batch = other_tiles % ${writer.integer("batches", batches)};`,
+  );
+  writer.open("if (lane == 0) {");
+  writer.line(
+    `var tile = other_tiles / ${writer.integer("batches", batches)};`,
+    "var candidate = 0;",
+    "found = vec3<i32>(-1, 0, 0);",
+  );
+  const first = shared.integer("offsets", record.offsets, "0");
+  writer.line(`var from_row = ${first};`);
+  writer.open(`for (; candidate < ${writer.integer("groups", groupCount)}; candidate++) {`);
+  const next = shared.integer("offsets", record.offsets, "(candidate + 1)");
+  writer.line(`let tiles = ((${next} - from_row) * ${perRow} + ${ofRows.lines - 1}) / ${ofRows.lines};`);
+  writer.line(`if (tile < tiles) { found = vec3<i32>(candidate, from_row, tile); break; }`);
+  writer.line("tile -= tiles;", `from_row = ${next};`);
+  writer.close();
+  writer.close();
+  shared.share();
+  writer.line("if (shared_by_all.x < 0) { return; }", "start = shared_by_all.y;");
+  writer.line(`let first_row = shared_by_all.z * ${ofRows.lines};`);
+  const end = shared.integer("offsets", record.offsets, "(group_of + 1)");
+  writer.line(`extent = (${end} - start) * ${perRow};`);
+  writeThread(writer, ofRows, ofColumns);
+
+  const lhs = shared.operand(
+    "lhs",
+    "extent",
+    length,
+    () =>
+      shared.coordinates(
+        ["rows", shared.row("line", perRow)],
+        ["batch", "batch"],
+        ["lines", `line % ${perRow}`],
+        ["reduced", "k"],
+      ),
+    false,
+  );
+  const beforeReduced = groups.length + batch.length + columns.length;
+  const rhs = shared.operand(
+    "rhs",
+    columnCount,
+    length,
+    () => shared.coordinates(["groups", "group_of"], ["batch", "batch"], ["columns", "line"], ["reduced", "k"]),
+    isContiguous(record.rhs, beforeReduced, columns.length) &&
+      !isContiguous(record.rhs, beforeReduced + reduced.length, reduced.length),
+  );
+  writeSums(writer, length, lhs, rhs, ofRows, ofColumns);
+  shared.store(ofRows, ofColumns, () =>
+    shared.coordinates(
+      ["rows", shared.row("row", perRow)],
+      ["batch", "batch"],
+      ["lines", `row % ${perRow}`],
+      ["columns", "column"],
+    ),
+  );
+  const products = rowCount * batches * lineCount * elementCount(columns) * elementCount(reduced);
+  return writer.finish(rowTiles * columnTiles * batches, products / 20 + rowTiles);
+}
+
+function emitSum(record: GroupedSumKernel, buffers: readonly Buffer[]): EmittedKernel {
+  const { rows, groups, batch, lines, columns, reduced } = record;
+  const [rowCount, groupCount, batches] = [rows, groups, batch].map(elementCount) as [number, number, number];
+  const shared = new GroupWriter(record, buffers);
+  const { writer } = shared;
+  const [lineCount, columnCount, perRow] = [shared.count("lines"), shared.count("columns"), shared.count("reduced")];
+  const ofRows = tileSide(writer, "row", elementCount(lines), lineCount);
+  const ofColumns = tileSide(writer, "column", elementCount(columns), columnCount);
+  const rowTiles = Math.ceil(elementCount(lines) / ofRows.lines);
+  const columnTiles = Math.ceil(elementCount(columns) / ofColumns.lines);
+  writer.line(
+    `let first_column = unit % ${writer.integer("column_tiles", columnTiles)} * ${ofColumns.lines};`,
+    `let other_tiles = unit / ${writer.integer("column_tiles", columnTiles)};`,
+    `let first_row = other_tiles % ${writer.integer("row_tiles", rowTiles)} * ${ofRows.lines};`,
+    `let batch = other_tiles / ${writer.integer("row_tiles", rowTiles)} % ${writer.integer("batches", batches)};`,
+  );
+  writer.open("if (lane == 0) {");
+  const group = writer.let(
+    "candidate",
+    `other_tiles / ${writer.integer("row_tiles", rowTiles)} / ${writer.integer("batches", batches)}`,
+  );
+  const from = shared.integer("offsets", record.offsets, group);
+  const to = shared.integer("offsets", record.offsets, `(${group} + 1)`);
+  writer.line(`found = vec3<i32>(${group}, ${from}, (${to} - ${from}) * ${perRow});`);
+  writer.close();
+  shared.share();
+  writer.line("start = shared_by_all.y;", "extent = shared_by_all.z;");
+  writeThread(writer, ofRows, ofColumns);
+
+  const operand = (name: "lhs" | "rhs", side: "lines" | "columns", count: string) =>
+    shared.operand(
+      name,
+      count,
+      "extent",
+      () =>
+        shared.coordinates(
+          ["rows", shared.row("k", perRow)],
+          ["batch", "batch"],
+          [side, "line"],
+          ["reduced", `k % ${perRow}`],
+        ),
+      isContiguous(record[name], rows.length + batch.length + record[side].length, record[side].length),
+    );
+  const [lhs, rhs] = [operand("lhs", "lines", lineCount), operand("rhs", "columns", columnCount)];
+  writeSums(writer, "shared_by_all.z", lhs, rhs, ofRows, ofColumns);
+  shared.store(ofRows, ofColumns, () =>
+    shared.coordinates(["groups", "group_of"], ["batch", "batch"], ["lines", "row"], ["columns", "column"]),
+  );
+  const products = rowCount * batches * elementCount([...lines, ...columns, ...reduced]);
+  return writer.finish(groupCount * batches * rowTiles * columnTiles, products / 20 + groupCount);
 }
