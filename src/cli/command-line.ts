@@ -5,8 +5,10 @@ import { SourcesError } from "../api/load.js";
 import { checkCommand } from "./commands/check.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evalCommand } from "./commands/eval.js";
+import { exportCommand } from "./commands/export.js";
 import { fmtCommand, standardInput } from "./commands/fmt.js";
 import { graphCommand } from "./commands/graph.js";
+import { importCommand } from "./commands/import.js";
 import { interfacesCommand } from "./commands/interfaces.js";
 import { mergeCommand } from "./commands/merge.js";
 import { runCommand } from "./commands/run.js";
@@ -23,6 +25,8 @@ const commands = [
   evalCommand,
   sampleCommand,
   mergeCommand,
+  exportCommand,
+  importCommand,
   graphCommand,
   interfacesCommand,
   doctorCommand,

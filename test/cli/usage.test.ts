@@ -5,7 +5,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { builtPackage, model, root, temporaryFolder, weft, weftProcess } from "./support.js";
 
-const commands = ["check", "fmt", "run", "train", "eval", "sample", "graph", "interfaces", "doctor"];
+const commands = [
+  "check",
+  "fmt",
+  "run",
+  "train",
+  "eval",
+  "sample",
+  "merge",
+  "export",
+  "import",
+  "graph",
+  "interfaces",
+  "doctor",
+];
 
 describe("the weft command", () => {
   it("lists its commands, and every command its options, on stdout", async () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { operatorOfPeft, type PeftAdapter, peftAdapter } from "../../runtime/operators/export/peft.js";
+import type { PeftAdapter } from "../../runtime/operators/export/adapter.js";
+import { operatorOfPeft } from "../../runtime/operators/export/read-peft.js";
+import { peftAdapter } from "../../runtime/operators/export/write-peft.js";
 import { operatorSpace } from "../../runtime/operators/space.js";
 import { environmentOf } from "../../runtime/reference/environment.js";
 import { evaluate } from "../../runtime/reference/interpreter.js";

@@ -7,7 +7,8 @@ import { elementCount, type Shape } from "../../../src/graph/shape.js";
 import { environmentOf } from "../../reference/environment.js";
 import { evaluate } from "../../reference/interpreter.js";
 import type { Numbers, OperatorSite } from "../site-changes.js";
-import { type Base, type PeftForm, peftDiffers, peftForms } from "./forms.js";
+import type { Base, PeftForm } from "./forms/form.js";
+import { peftDiffers, peftForms } from "./forms.js";
 import * as matrices from "./matrices.js";
 
 /** What plays a role, and whether it stands transposed. */
@@ -32,9 +33,11 @@ const tolerance = 1e-6;
 export function recognise(site: OperatorSite): Recognised | string {
   const { fold, group, path } = site;
   const [adapted, ...others] = group.sites;
-  const name = adapted!.application.interface.declaration.name.text;
+  const { declaration } = adapted!.application.interface;
+  const name = declaration.name.text;
+  const known = declaration.span.file === "std/interfaces" ? peftDiffers[name] : undefined;
   if (others.length > 0) return `${path} has several interfaces, and a module of PEFT's has one adapter`;
-  if (fold instanceof WeftError) return peftDiffers[name] ?? fold.diagnostics[0]!.message;
+  if (fold instanceof WeftError) return known ?? fold.diagnostics[0]!.message;
   if (!fold.stored) return `${path}: ${fold.lacks}`;
   if (fold.stored.transposed) return `${path} stores its weight as [in, out], and PEFT's linear maps have [out, in]`;
   const trial = trialOf(adapted!, fold);
@@ -44,7 +47,7 @@ export function recognise(site: OperatorSite): Recognised | string {
       if (scale !== undefined) return { form, places: fold.stored, slots: cast.slots, stored: cast.stored, scale };
     }
   }
-  return peftDiffers[name] ?? `no form of PEFT's does what ${name} does`;
+  return known ?? `no form of PEFT's does what ${name} does`;
 }
 
 /** An interface tried on arbitrary numbers. */

@@ -67,8 +67,10 @@ export class SlotWriter {
 /** Problems that a message lists. */
 const shown = 12;
 
-export function requireNone(what: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
+/** Throws an Error that lists problems, each once. */
+export function requireNone(what: string, found: readonly string[]): void {
+  if (found.length === 0) return;
+  const problems = [...new Set(found)];
   const listed = problems.slice(0, shown).map((problem) => `  ${problem}`);
   const more = problems.length > shown ? [`  and ${problems.length - shown} more`] : [];
   throw new Error([`${what}:`, ...listed, ...more].join("\n"));
