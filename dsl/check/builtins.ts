@@ -13,7 +13,15 @@ export interface BuiltinParameter {
   readonly default?: BuiltinDefault;
 }
 
-export type BuiltinUse = "tensor" | "operator" | "static" | "initializer" | "optimizer" | "schedule" | "solver" | "data";
+export type BuiltinUse =
+  | "tensor"
+  | "operator"
+  | "static"
+  | "initializer"
+  | "optimizer"
+  | "schedule"
+  | "solver"
+  | "data";
 
 export interface BuiltinForm {
   readonly use: BuiltinUse;
@@ -57,8 +65,8 @@ const signatures: Readonly<Record<BuiltinUse, readonly string[]>> = {
   operator: ["merge(operator)"],
   initializer: [
     "zeros()", "ones()", "constant(value)", "normal(std)", "uniform(bound)", "kaiming()", "xavier()", "orthogonal(gain = 1)",
-    "generated_weight(initializer, fan_in)", "generated_bias(initializer)",
     "distinct(below)",
+    "generated_weight(initializer, fan_in)", "generated_bias(initializer)",
   ],
   static: [
     "range(stop)", "range(start, stop, step = 1)", "zip(...lists)", "enumerate(list)", "len(list)", "sum(x)", "min(...x)",

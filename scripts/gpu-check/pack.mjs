@@ -65,16 +65,14 @@ for (const path of packages) {
   cpSync(join(root, path), join(stage, path), {
     recursive: true,
     filter: (source) =>
-      !(source.includes("/webgpu/dist/") && !source.includes(platform)) &&
-      !/\.(d\.ts|map|md)$/.test(source) &&
-      !/\/(koffi)\/(src|vendor|doc)(\/|$)/.test(source),
+      !(source.includes("/webgpu/dist/") && !source.includes(platform)) && !/\.(d\.ts|map|md)$/.test(source),
   });
 }
 
 for (const name of ["run.sh", "time.py"]) cpSync(join(root, "scripts/gpu-check", name), join(folder, name));
 execFileSync("tar", ["-C", folder, "-cJf", join(folder, "weft.tar.xz"), "weft"], { stdio: "inherit" });
 rmSync(stage, { recursive: true });
-execFileSync("bash", ["-c", `xz -T0 -6 -c "${process.execPath}" > "${join(folder, "node.xz")}"`], { stdio: "inherit" });
+execFileSync("bash", ["-c", `xz -T0 -3 -c "${process.execPath}" > "${join(folder, "node.xz")}"`], { stdio: "inherit" });
 for (const name of ["weft.tar.xz", "node.xz"]) {
   console.log(`${name.padEnd(12)} ${(statSync(join(folder, name)).size / 2 ** 20).toFixed(1)} MiB`);
 }

@@ -183,5 +183,5 @@ const typedParameter = (parameter: FunctionDeclaration["parameters"][number], sc
   span: parameter.span,
   ...(parameter.type ? { type: parameter.type } : {}),
   ...(parameter.default ? { default: parameter.default } : {}),
-});
   rest: parameter.rest,
+});

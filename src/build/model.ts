@@ -55,7 +55,7 @@ export interface TokenKind {
 /** One slot of one site of one layer (all copies, where the layout joins them). */
 export interface SlotPlace {
   readonly layer: number;
-  /** Path of the adapted module, e.g. `backbone.blocks.0.attn.q`; with several copies, of the first. */
+  /** Path of the adapted module, e.g. `backbone.blocks.0.attn.q`; where there are several, of the first. */
   readonly site: string;
   /** For each copy the paths of its modules: one, or the group of `[* by n]` that shares it. */
   readonly copies: readonly (readonly string[])[];
