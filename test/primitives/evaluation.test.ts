@@ -143,6 +143,35 @@ describe("indexing", () => {
   });
 });
 
+describe("products by group", () => {
+  const x = { data: [1, 2, 3, 4, 5, 6], shape: [3, 2] };
+  const labels = { lhs: [0], rhs: [0, 1], out: [1] };
+
+  it("multiply each row by the weights of its group, clamped", () => {
+    const weights = { data: [1, 10, 2, 20], shape: [2, 2, 1] };
+    assert.deepEqual(apply("grouped_contraction", { ...labels, groups: 1 }, x, weights, i32(1, -4, 9)), [42, 43, 130]);
+  });
+
+  it("count groups over several axes, row-major", () => {
+    const weights = { data: [1, 1, 2, 2, 3, 3, 4, 4], shape: [2, 2, 2, 1] };
+    assert.deepEqual(apply("grouped_contraction", { ...labels, groups: 2 }, x, weights, i32(3, 0, 2)), [12, 7, 33]);
+  });
+
+  it("sum the products of each group's rows, zero where it has none", () => {
+    const y = { data: [1, 10, 100], shape: [3, 1] };
+    const attributes = { lhs: [0], rhs: [1], out: [0, 1], groups: [3] };
+    assert.deepEqual(apply("grouped_sum", attributes, x, y, i32(2, 0, 2)), [30, 40, 0, 0, 501, 602]);
+  });
+});
+
+describe("sorting", () => {
+  it("keeps the order of equal keys, takes -0 for 0, and puts NaN last", () => {
+    assert.deepEqual(apply("argsort", {}, i32(3, 1, 3, -2, 1)), [3, 1, 4, 0, 2]);
+    const floats = f32(0, Number.NaN, -0, Number.POSITIVE_INFINITY, -1);
+    assert.deepEqual(apply("argsort", {}, floats), [4, 0, 2, 3, 1]);
+  });
+});
+
 describe("attention", () => {
   const q = { data: [1, 0, 0, 1], shape: [2, 1, 2] };
   const k = { data: [1, 0, 0, 2], shape: [1, 2, 2] };

@@ -23,6 +23,8 @@ const misfit = <P extends PrimitiveName>(
 
 const unmasked = { scale: 1, masked: false };
 const masked = { scale: 1, masked: true };
+/** Rows [n, k] times weights [g, k, m]. */
+const grouped = { lhs: [0], rhs: [0, 1], out: [1], groups: 1 };
 
 const misfits = [
   misfit("exp", {}, [], /exp takes 1 operand, not 0/),
@@ -79,6 +81,25 @@ const misfits = [
     /mask is bool \[2, 4, 5\] or \[1, 4, 5\]/,
   ),
   misfit("attention", masked, [f32(2, 4, 2), f32(2, 5, 2), f32(2, 5, 2)], /takes 4 operands, not 3/),
+  misfit("grouped_contraction", grouped, [f32(5, 3), f32(2, 3, 4), f32(5)], /index is i32 .* not f32\[5\]/),
+  misfit("grouped_contraction", grouped, [f32(5, 3), f32(2, 3, 4), typed("i32", 4)], /one number for each row/),
+  misfit("grouped_contraction", grouped, [f32(5, 3), f32(0, 3, 4), typed("i32", 5)], /no groups/),
+  misfit("grouped_contraction", grouped, [f32(5, 2), f32(2, 3, 4), typed("i32", 5)], /do not fit/),
+  misfit("grouped_contraction", { ...grouped, groups: 4 }, [f32(5, 3), f32(2, 3, 4), typed("i32", 5)], /no 4 axes/),
+  misfit(
+    "grouped_contraction",
+    grouped,
+    [f32(5, 3), f32(2, 3, 4), typed("i32", 5), typed("i32", 5), typed("i32", 2)],
+    /i32\[5\] and i32\[3\], not i32\[5\] and i32\[2\]/,
+  ),
+  misfit(
+    "grouped_sum",
+    { lhs: [0], rhs: [1], out: [0, 1], groups: [2] },
+    [f32(5, 3), f32(4, 3), typed("i32", 5)],
+    /differ in rows/,
+  ),
+  misfit("argsort", {}, [typed("bool", 3)], /not bool/),
+  misfit("argsort", {}, [f32()], /no axis/),
   misfit("gather", { batch: 0 }, [f32(3), f32(2)], /indices are i32/),
   misfit("gather", { batch: 1 }, [f32(3, 4), typed("i32", 2, 5)], /no 1 leading axes in common/),
   misfit("scatter_add", { batch: 0, size: 4 }, [f32(3, 2), typed("i32", 5)], /do not begin with/),
