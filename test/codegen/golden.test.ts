@@ -231,6 +231,47 @@ const samples: readonly Sample[] = [
       logSum: view(5, 160, 40, 1),
     },
   },
+  {
+    name: "rows-by-expert",
+    shows: { wgsl: "a tile that finds its group on the device, and rows where the order says" },
+    buffers: [
+      input("order", 200, "i32"),
+      input("offsets", 5, "i32"),
+      input("x", 200 * 32),
+      input("w", 4 * 64 * 32),
+      output("y", 200 * 64),
+    ],
+    record: {
+      archetype: "grouped_contraction",
+      origins: [],
+      label: "sample",
+      rows: [200],
+      groups: [4],
+      batch: [],
+      lines: [],
+      columns: [64],
+      reduced: [32],
+      order: view(0, 1),
+      offsets: view(1, 1),
+      lhs: view(2, 32, 1),
+      rhs: view(3, 2048, 32, 1),
+      output: view(4, 64, 1),
+    },
+  },
+  {
+    name: "sorted-rows",
+    shows: { wgsl: "a thread for every key, which counts those before it" },
+    buffers: [input("keys", 300, "i32"), output("order", 300, "i32")],
+    record: {
+      archetype: "sort",
+      origins: [],
+      label: "sample",
+      batch: [3],
+      length: 100,
+      keys: view(0, 100, 1),
+      order: view(1, 100, 1),
+    },
+  },
 ];
 
 for (const language of ["c", "wgsl"] as const) {
