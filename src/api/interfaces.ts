@@ -117,7 +117,7 @@ export interface Sites {
 }
 
 /**
- * How many numbers an interface, written with its arguments (`LoRA(rank: 8)`), generates at all sites of a model together. It is one of
+ * How many numbers an interface, written with its arguments (`HRA(rank: 8)`), generates at all sites of a model together. It is one of
  * the standard library or of the model's own file. Throws SourcesError when it does not fit there.
  */
 export async function generatedNumbers(applied: string, sites: Sites, host: Host = nodeHost()): Promise<number> {

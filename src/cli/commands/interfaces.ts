@@ -38,7 +38,7 @@ export const interfacesCommand: CommandModule<object, Options> = {
   describe: "List the ways to change a frozen module: formulas, slots, and how many numbers they generate",
   builder: (parser) =>
     parser
-      .positional("name", { type: "string", describe: "One of them, also with arguments: 'LoRA(rank: 8)'" })
+      .positional("name", { type: "string", describe: "One of them, also with arguments: 'HRA(rank: 8)'" })
       .option("in", { ...size("in", "Inputs of the module that they are counted for (its dim)"), default: 768 })
       .option("out", size("out", "Its outputs (default: as many as inputs)"))
       .option("heads", { ...size("heads", "Heads of an attention"), default: 8 })
