@@ -26,7 +26,7 @@ export function mergeOperator(space: OperatorSpace, tokens: Float32Array, stored
     if (site.fold instanceof WeftError) continue;
     const { stored: places, lacks } = site.fold;
     if (!places || lacks) throw new Error(`${site.path} cannot hold the merged operator: ${lacks}`);
-    const { weight, bias } = foldedNumbers(site, site.fold, tokens, stored);
+    const { weight, bias } = foldedNumbers(site, site.fold, ({ read }) => read(tokens), stored);
     merged.set(places.weight, rounded(weight));
     if (places.bias !== undefined && bias) merged.set(places.bias, rounded(bias));
   }

@@ -22,6 +22,8 @@ export interface Numbers {
 export interface FoldedNumbers {
   readonly weight: Numbers;
   readonly baseWeight: Numbers;
+  /** The difference of the two. */
+  readonly change: Numbers;
   /** Absent where neither the module nor the operator adds anything. */
   readonly bias?: Numbers;
   readonly baseBias?: Numbers;
@@ -64,17 +66,20 @@ function foldOrReason(model: BuiltModel, adaptation: Adaptation, group: SiteGrou
   }
 }
 
-/** Evaluates a site's fold in float64, for the slots that the tokens hold. */
+/** The numbers of a slot. */
+export type SlotNumbers = (address: SlotAddress) => Float32Array;
+
+/** Evaluates a site's fold in float64. */
 export function foldedNumbers(
   { slots }: OperatorSite,
   { graph, inputs }: SiteFold,
-  tokens: Float32Array,
+  numbersOf: SlotNumbers,
   stored: StoredValue,
 ): FoldedNumbers {
   const values = new Map(
     inputs.map(({ name, site, slot }) => {
       const address = slots.find((candidate) => candidate.site === site && candidate.slot.name === slot)!;
-      return [name, Float64Array.from(address.read(tokens))];
+      return [name, Float64Array.from(numbersOf(address))];
     }),
   );
   const read = new Map(
@@ -93,6 +98,7 @@ export function foldedNumbers(
   return {
     weight: numbers("weight")!,
     baseWeight: numbers("base.weight")!,
+    change: numbers("change")!,
     ...(bias ? { bias } : {}),
     ...(baseBias ? { baseBias } : {}),
   };

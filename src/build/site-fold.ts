@@ -6,6 +6,7 @@ import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import type { ValueId } from "../graph/node.js";
+import { copyInto } from "../graph/rewrite.js";
 import { elementCount, type Shape, sameShape } from "../graph/shape.js";
 import { provenEqual } from "../passes/equivalence.js";
 import type { RowMap } from "../passes/row-map.js";
@@ -49,7 +50,8 @@ export interface SiteFold {
   readonly inputs: readonly SlotInput[];
   /**
    * From slots and stored tensors to `weight` and `base.weight` (in the shape of the stored one, where there is one), and to `bias` and `base.bias`, [numbers of a row of
-   * the result], where the module or the operator adds something.
+   * the result], where the module or the operator adds something. `change` is the difference of the two weights, without the rounding of what
+   * cancels where algebra shows it.
    */
   readonly graph: Graph;
   /** The stored tensors that hold the module's own; absent where no weight alone says what it does. */
@@ -201,6 +203,7 @@ function addOutputs(
   };
   builder.output("weight", inForm(builder, changed, form));
   builder.output("base.weight", inForm(builder, plain, form));
+  builder.output("change", inForm(builder, differences(builder, changed, plain), form));
 
   const constants = [base, adapted].map((map) => vectorOf(builder, map)) as [ValueId, ValueId];
   const zero = operations.constant(builder, 0, [rows]);
@@ -219,6 +222,33 @@ function addOutputs(
   return same || bias
     ? { stored: places }
     : { stored: places, lacks: `a bias is added, and \`${instance.path}\` stores none` };
+}
+
+/** Each of `after` less its `before`: what is left of a sum where that is one of its parts, so that what cancels leaves no rounding behind. */
+function differences(builder: GraphBuilder, after: readonly ValueId[], before: readonly ValueId[]): ValueId[] {
+  const outputs = [...after, ...before].map((value, place) => ({ name: `${place}`, value }));
+  const simplified = simplify({ ...builder.finish(), outputs, updates: [] });
+  const copied = copyInto(builder, simplified);
+  const [changed, plain] = [0, after.length].map((first) =>
+    after.map((_, place) => copied[simplified.outputs[first + place]!.value]!),
+  );
+  return changed!.map(
+    (sum, place) => withoutPart(builder, sum, plain![place]!) ?? operations.subtract(builder, sum, plain![place]!),
+  );
+}
+
+/** A sum without one of its parts; undefined where it is none of them. */
+function withoutPart(builder: GraphBuilder, sum: ValueId, part: ValueId): ValueId | undefined {
+  const { primitive, inputs } = builder.producers[sum]!;
+  const [left, right] = inputs;
+  if (sum === part) return operations.zerosLike(builder, sum);
+  if (primitive !== "add" && primitive !== "subtract") return undefined;
+  const combine = primitive === "add" ? operations.add : operations.subtract;
+  const rest = withoutPart(builder, left!, part);
+  if (rest !== undefined) return combine(builder, rest, right!);
+  if (primitive === "subtract") return undefined;
+  const other = withoutPart(builder, right!, part);
+  return other === undefined ? undefined : operations.add(builder, left!, other);
 }
 
 /** How matrices [columns, rows] by view lie in one stored tensor. */
