@@ -124,6 +124,23 @@ module Expert(dim: int) {
     );
   });
 
+  it("gives what does not depend on the row to every row", async () => {
+    const model = await build(`
+module Fixed() {
+  param own: [2]
+  forward(x: []) -> ([2], [2]) { (own, ones([2])) }
+}
+model M() {
+  modules = [Fixed()] * 2
+  fn f(x: [3], i: int[3]) -> ([3, 2], [3, 2]) { modules[i](x) }
+}`);
+    const stored = { "modules.0.own": [1, 2], "modules.1.own": [3, 4] };
+    assert.deepEqual(run(model, "f", { x: [0, 0, 0], i: [1, 0, 1] }, stored), {
+      "output.0": [3, 4, 1, 2, 3, 4],
+      "output.1": [1, 1, 1, 1, 1, 1],
+    });
+  });
+
   it("draws random numbers of its own for every row", async () => {
     const model = await build(`
 module Noisy() {
@@ -313,5 +330,61 @@ model M() {
   fn f(x: [2, 4], i: int[2], t: memory.tokens) -> [2, 4] { (mixture with memory(t))(x, i) }
 }`;
     assert.deepEqual(await diagnosticsOf(text), []);
+  });
+});
+
+describe("what is wrong with a list indexed by a tensor", () => {
+  const found = async (members: string, body: string, signature = "x: [3, 4], i: int[3]") => {
+    const text = `${imports}
+model M() {
+${members}
+  fn f(${signature}) -> [3, 4] { ${body} }
+}`;
+    const [first] = await diagnosticsOf(text);
+    return first && [first.code, text.slice(first.span.start, first.span.end), first.message];
+  };
+  const maps = "  maps = [Linear(4, 4)] * 2";
+
+  it("is said where it stands", async () => {
+    assert.deepEqual(await found(maps, "maps[x[:, 0]](x)"), [
+      "W301",
+      "x[:, 0]",
+      "expected an int or an int tensor, but this is a tensor [3]",
+    ]);
+    assert.deepEqual(await found("  sizes = [1, 2]", "sizes[i](x)"), [
+      "W374",
+      "i",
+      "a list indexed by a tensor holds equal modules, but this one holds the number 1",
+    ]);
+    assert.deepEqual(await found("  maps = []", "maps[i](x)"), [
+      "W374",
+      "i",
+      "a list indexed by a tensor holds equal modules, but this one is empty",
+    ]);
+    assert.deepEqual(await found("  maps = [Linear(4, 4), MLP(4)]", "maps[i](x)"), [
+      "W374",
+      "i",
+      "a list indexed by a tensor holds equal modules, but maps.1 is a MLP, maps.0 a Linear",
+    ]);
+    assert.deepEqual(await found("  maps = [Linear(4, 4), Linear(4, 4, use_bias: false)]", "maps[i](x)"), [
+      "W374",
+      "i",
+      "a list indexed by a tensor holds equal modules, but maps.1.use_bias is the truth value false, maps.0.use_bias the truth value true",
+    ]);
+  });
+
+  it("names the module that another operator changes", async () => {
+    const adapted = `${maps}\n  memory = adapt maps[1] with LoRA(rank: 1) as Flat(1, 4)`;
+    const body = "[maps[0], maps[1] with memory(t)][i](x)";
+    assert.deepEqual(await found(adapted, body, "x: [3, 4], i: int[3], t: memory.tokens"), [
+      "W374",
+      "i",
+      "a list indexed by a tensor holds equal modules, but maps.1 and maps.0 are changed by different operators",
+    ]);
+  });
+
+  it("points at the argument whose rows are not those of the index", async () => {
+    assert.deepEqual((await found(maps, "maps[i](x[0])"))?.slice(0, 2), ["W375", "x[0]"]);
+    assert.deepEqual((await found(maps, "maps[i].weight"))?.slice(0, 2), ["W376", "maps[i].weight"]);
   });
 });
