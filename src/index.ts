@@ -5,6 +5,22 @@ export { render } from "../dsl/diagnostics/render.js";
 export type { Host } from "../dsl/host.js";
 export { format } from "../dsl/syntax/format.js";
 export type { Device, DeviceTensor, Executable, ParameterSet, Submission, TensorData } from "../runtime/device.js";
+export {
+  type BoundedOperator,
+  boundOperator,
+  type ChangeLimit,
+  type ClippedSite,
+} from "../runtime/operators/bounds.js";
+export { averageOperators, interpolateOperators } from "../runtime/operators/combine.js";
+export type { PeftAdapter, PeftNames } from "../runtime/operators/export/adapter.js";
+export { type ImportedOperator, operatorOfPeft } from "../runtime/operators/export/read-peft.js";
+export { operatorSlots, tokensOfSlots } from "../runtime/operators/export/slots.js";
+export { peftAdapter } from "../runtime/operators/export/write-peft.js";
+export { mergeOperator } from "../runtime/operators/merge.js";
+export { type ChangeSize, reportOperator, type SiteReport } from "../runtime/operators/report.js";
+export type { StoredValue } from "../runtime/operators/site-changes.js";
+export { type OperatorSpace, operatorSpace, startingTokens } from "../runtime/operators/space.js";
+export { type OperatorVersion, OperatorVersions, type VersionOptions } from "../runtime/operators/versions.js";
 export { SamplingError } from "../runtime/sampling/errors.js";
 export type { SampleRequest } from "../runtime/sampling/request.js";
 export { openSampler, type Sampler, type SamplingPrograms } from "../runtime/sampling/sampler.js";
@@ -23,7 +39,7 @@ export type { TrainingEvent, TrainingReport } from "../runtime/training/events.j
 export { initialValue } from "../runtime/training/initialize.js";
 export type { TrainingOptions, TrainingResult } from "../runtime/training/options.js";
 export type { TrainingPrograms } from "../runtime/training/programs.js";
-export { loadStage, runEvaluation, train } from "../runtime/training/train.js";
+export { loadStage, readStage, runEvaluation, train } from "../runtime/training/train.js";
 export { type DataModule, type DataOptions, safetensorsSource } from "./api/data.js";
 export { type DeviceReport, reportDevices } from "./api/device-report.js";
 export {
@@ -45,6 +61,7 @@ export {
 export { type Compiled, type CompileOptions, compile, SourcesError } from "./api/load.js";
 export { programFor } from "./api/programs.js";
 export { type RunRequest, runEntry } from "./api/run.js";
+export { type RowsRequest, sampleRows } from "./api/sampling.js";
 export { trainingPrograms } from "./api/training.js";
 export type {
   Adaptation,

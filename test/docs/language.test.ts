@@ -53,7 +53,7 @@ async function verify({ marks, text }: CodeBlock): Promise<void> {
 }
 
 describe("documentation", () => {
-  for (const name of [page, "docs/interfaces.md", "README.md", "docs/architecture.md"]) {
+  for (const name of [page, "docs/interfaces.md", "README.md", "docs/architecture.md", "docs/operators.md"]) {
     const blocks = codeBlocks(name).filter(({ marks }) => marks[0] === "weft");
     for (const block of blocks) {
       it(`${name}:${block.line} holds true`, () => verify(block));
