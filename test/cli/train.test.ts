@@ -183,6 +183,7 @@ describe("weft train", () => {
       (await sample("predict", "none", "--rows", "0", "--steps", "3")) as string,
       /--steps is for `sample` blocks/,
     );
+    assert.match((await sample("points", "none", "--guidance", "much")) as string, /--guidance expects a number/);
     assert.match((await sample("pints", "none", "--rows", "0")) as string, /it has points, loss, shifted/);
     const first = await weft(
       "sample",

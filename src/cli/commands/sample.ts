@@ -1,14 +1,11 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
-import type { Executable, ParameterSet, TensorData } from "../../../runtime/device.js";
-import { openSampler, type Sampler } from "../../../runtime/sampling/sampler.js";
 import { readSafetensors, writeSafetensors } from "../../../runtime/tensors/safetensors.js";
 import type { Tensor } from "../../../runtime/tensors/tensor.js";
-import { bindData } from "../../../runtime/training/binding.js";
-import { inputsOf } from "../../../runtime/training/pieces.js";
 import { loadStage } from "../../../runtime/training/train.js";
+import { sampleRows } from "../../api/sampling.js";
 import { trainingPrograms } from "../../api/training.js";
-import type { InputSpec, Model } from "../../build/model.js";
+import type { Model } from "../../build/model.js";
 import { elementCount } from "../../graph/shape.js";
 import { type DataFlags, dataSources, withDataFlags } from "../data-flags.js";
 import { CommandError, exitCodes } from "../exit-codes.js";
@@ -71,6 +68,10 @@ export const sampleCommand: CommandModule<object, Options> = {
           type: "number",
           requiresArg: true,
           describe: "Strength of the guidance, instead of that of the `sample` block",
+          coerce(value: number | undefined) {
+            if (value === undefined || Number.isFinite(value)) return value;
+            throw new CommandError("--guidance expects a number", exitCodes.usage);
+          },
         })
         .option("from", { type: "string", requiresArg: true, demandOption: true, describe: "Name of the data source" })
         .option("rows", {
@@ -134,16 +135,17 @@ export const sampleCommand: CommandModule<object, Options> = {
         set,
         [options.fn, ...(sampling?.once ?? [])],
       );
-      const assemble = async (inputs: readonly InputSpec[]): Promise<Inputs> => {
-        const binding = bindData({ name: options.fn, inputs }, [source], options.seed, given);
-        const references = rows.map((row) => ({ source: 0, row, epoch: 0 }));
-        return (await binding.assemble(references, rows.length)).inputs;
-      };
-      const seed = options["draw-seed"];
-      const tensors =
-        sampling === undefined
-          ? await byEntryPoint(await programs.evaluate(options.fn, rows.length), set, assemble, model, options.fn, seed)
-          : await bySolver(await openSampler(model, options.fn, programs, set, rows.length), assemble, rows, options);
+      const { steps, guidance } = options;
+      const tensors = await sampleRows(model, programs, set, {
+        name: options.fn,
+        source,
+        rows,
+        seed: options["draw-seed"],
+        dataSeed: options.seed,
+        given,
+        ...(steps === undefined ? {} : { steps }),
+        ...(guidance === undefined ? {} : { guidance }),
+      });
       await host.writeBytes(options.out, writeSafetensors(tensors, {}, { file: options.out }));
       process.stdout.write(`${options.out}: ${rows.length} rows of ${options.from} through ${options.fn}\n`);
       if (options.png !== undefined) await writePictures(options.png, tensors, rows, host.writeBytes);
@@ -152,45 +154,6 @@ export const sampleCommand: CommandModule<object, Options> = {
     }
   },
 };
-
-type Inputs = Readonly<Record<string, TensorData>>;
-type Assemble = (inputs: readonly InputSpec[]) => Promise<Inputs>;
-
-/** One run of an entry point on all rows. */
-async function byEntryPoint(
-  executable: Executable,
-  set: ParameterSet,
-  assemble: Assemble,
-  model: Model,
-  name: string,
-  seed: number,
-): Promise<Map<string, Tensor>> {
-  executable.bind(set);
-  const { outputs } = executable.program;
-  const { inputs } = model.entryPoint(name, executable.program.batch);
-  const values = await executable
-    .submit(inputsOf(executable, await assemble(inputs)), { seed, step: 0, row_offset: 0 })
-    .read(outputs.map(({ name: output }) => output));
-  return new Map(
-    outputs.map(({ name: output, dtype, shape }): [string, Tensor] => [
-      output,
-      { dtype: dtype as Tensor["dtype"], shape, data: values[output]! },
-    ]),
-  );
-}
-
-/** A `sample` block; every row starts from the noise of its number. */
-async function bySolver(
-  sampler: Sampler,
-  assemble: Assemble,
-  rows: readonly number[],
-  { steps, guidance, "draw-seed": seed }: Options,
-): Promise<Map<string, Tensor>> {
-  const inputs = await assemble(sampler.inputs);
-  const changes = { ...(steps === undefined ? {} : { steps }), ...(guidance === undefined ? {} : { guidance }) };
-  const data = await sampler.sample({ inputs, seed, rows, ...changes });
-  return new Map([["output", { dtype: "f32", shape: [rows.length, ...sampler.shape], data }]]);
-}
 
 function requireSamples(model: Model, name: string): void {
   if (model.entryPoints.includes(name)) return;
