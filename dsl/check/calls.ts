@@ -177,8 +177,13 @@ export function checkParameterKind(
   value: Expression,
 ): void {
   const wanted = parameterKind(parameter, checker.resolve);
-  const isPlain = plainKinds.has(found.kind) || found.kind === "initializer" || found.kind === "instance";
-  if (wanted.kind === "unknown" || !isPlain || wanted.kind === found.kind) return;
+  const isCertain =
+    plainKinds.has(found.kind) ||
+    found.kind === "initializer" ||
+    found.kind === "instance" ||
+    found.kind === "interface" ||
+    (found.kind === "declaration" && wanted.kind === "interface");
+  if (wanted.kind === "unknown" || !isCertain || wanted.kind === found.kind) return;
   if (wanted.kind === "float" && found.kind === "int") return;
   const expected = describeKind(wanted);
   const label = { span: parameter.span, text: `\`${parameter.name.text}\` of \`${owner.text}\` is declared here` };

@@ -163,6 +163,7 @@ function isValue(member: Member): boolean {
 function seenFromInside(checker: Checker, member: Member, scope: Scope): Kind {
   const kind = kindOfMember(member, checker.resolve);
   if (kind.kind !== "instance" && kind.kind !== "interface" && kind.kind !== "layout") return kind;
+  if (kind.declaration === undefined) return kind;
   return lookup(scope, kind.declaration.name.text)?.kind === "declaration" ? kind : unknown;
 }
 

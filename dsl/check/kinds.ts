@@ -33,7 +33,8 @@ export type Kind =
   | { readonly kind: "instance"; readonly declaration: ModuleDeclaration }
   /** The module that an interface changes: one of several. */
   | { readonly kind: "base"; readonly modules: readonly ModuleDeclaration[] }
-  | { readonly kind: "interface"; readonly declaration: InterfaceDeclaration }
+  /** Which one is not known where a parameter holds it. */
+  | { readonly kind: "interface"; readonly declaration: InterfaceDeclaration | undefined }
   | { readonly kind: "layout"; readonly declaration: LayoutDeclaration };
 
 export const unknown: Kind = { kind: "unknown" };
@@ -72,7 +73,9 @@ export function describeKind(kind: Kind): string {
     case "base":
       return "`base`";
     case "interface":
-      return `the interface \`${kind.declaration.name.text}\``;
+      return kind.declaration === undefined
+        ? "an interface with its arguments"
+        : `the interface \`${kind.declaration.name.text}\``;
     case "layout":
       return `the layout \`${kind.declaration.name.text}\``;
   }

@@ -4,7 +4,7 @@ import { checkMessages as messages } from "../diagnostics/messages/check.js";
 import { diagnose } from "../diagnostics/registry.js";
 import type { Host } from "../host.js";
 import { parse } from "../syntax/parser.js";
-import type { Declaration, File, Import } from "../syntax/tree.js";
+import type { Declaration, File, Import, StaticParameter } from "../syntax/tree.js";
 import { nearest } from "./nearest.js";
 
 /** What a name of a file stands for, wherever it was declared. */
@@ -12,6 +12,9 @@ export interface Declared {
   readonly declaration: Declaration;
   readonly file: File;
 }
+
+/** Where interfaces that a setting names are looked for when the file itself has none of that name. */
+export const interfaceLibrary = "std/interfaces";
 
 export type SourceHost = Pick<Host, "readText" | "resolve" | "standardLibrary">;
 
@@ -73,9 +76,24 @@ export async function load(entryPath: string, host: SourceHost): Promise<Loaded>
   } else {
     await readFile(entryPath, entryText, []);
   }
+  if (takesInterface(files.get(entryPath)) && !files.has(interfaceLibrary)) {
+    const text = await host.standardLibrary(interfaceLibrary);
+    if (text !== undefined) await readFile(interfaceLibrary, text, []);
+  }
   const scopes = new Map<string, ReadonlyMap<string, Declared | undefined>>();
   for (const [path, file] of files) scopes.set(path, fileScope(file, files, broken, targets, diagnostics));
   return { files, sources, broken, scopes, diagnostics, entry: files.get(entryPath) };
+}
+
+/** Whether a setting of one of the file's models names an interface, which the file need not import. */
+function takesInterface(file: File | undefined): boolean {
+  const isInterface = ({ type }: StaticParameter): boolean =>
+    type.kind === "named" && type.path.length === 1 && type.path[0]!.text === "interface";
+  return (
+    file?.declarations.some(
+      (declaration) => declaration.kind === "model" && declaration.parameters.some(isInterface),
+    ) ?? false
+  );
 }
 
 async function readTarget(path: string, host: SourceHost): Promise<string | undefined> {

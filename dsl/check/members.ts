@@ -97,7 +97,7 @@ export function madeBy(declaration: Declaration | undefined): Kind {
 /** Kinds of parameters that are known by a word. */
 // biome-ignore format: a list of words
 export const kindWords: readonly string[] = [
-  "int", "float", "bool", "string", "list", "initializer", "grid", "module", "function", "operator", "axis",
+  "int", "float", "bool", "string", "list", "initializer", "grid", "module", "function", "operator", "interface", "axis",
 ];
 
 export function parameterKind(parameter: StaticParameter | Parameter, resolve: Resolve): Kind {
@@ -123,6 +123,8 @@ export function typeKind(type: Type, resolve: Resolve): Kind {
         case "initializer":
         case "operator":
           return { kind: first.text };
+        case "interface":
+          return { kind: "interface", declaration: undefined };
       }
       return madeBy(resolve(type.span.file, first.text));
     }

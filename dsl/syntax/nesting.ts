@@ -1,13 +1,12 @@
 import type { Span } from "../diagnostics/diagnostic.js";
-import type { File } from "./tree.js";
 
 /** Deeper trees than this could overflow the stack of whoever walks them. */
 const deepestTree = 600;
 
 /** The span of a node that lies too deep, found without recursion; undefined for every tree that people write. */
-export function firstTooDeep(file: File): Span | undefined {
+export function firstTooDeep(tree: unknown): Span | undefined {
   const pending: { value: unknown; depth: number; span: Span }[] = [
-    { value: file.declarations, depth: 0, span: file.span },
+    { value: tree, depth: 0, span: { file: "", start: 0, end: 0 } },
   ];
   for (let entry = pending.pop(); entry !== undefined; entry = pending.pop()) {
     const { value, depth } = entry;

@@ -2,13 +2,13 @@ import { EOF, type IRecognitionException, type IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { syntaxMessages } from "../diagnostics/messages/syntax.js";
 import { diagnose } from "../diagnostics/registry.js";
-import { FileGrammar, type FileParts } from "./grammar/file.js";
+import { FileGrammar } from "./grammar/file.js";
 import { syntaxHint } from "./hints.js";
 import { type Comment, lex } from "./lexer.js";
 import { endLines, type Lines, tokenPlace } from "./lines.js";
 import { firstTooDeep } from "./nesting.js";
 import * as t from "./tokens.js";
-import type { File } from "./tree.js";
+import type { Expression, File } from "./tree.js";
 
 export type { Comment } from "./lexer.js";
 
@@ -36,6 +36,23 @@ export function parse(text: string, path: string): Parsed {
   return { file: parsed.file, diagnostics, comments: lexed.comments };
 }
 
+/** Reads a text that is one expression. Never throws; reports the first thing that is wrong, and then there is no expression. */
+export function parseExpression(
+  text: string,
+  path: string,
+): { readonly expression: Expression } | { readonly diagnostics: readonly Diagnostic[] } {
+  const lexed = lex(text, path);
+  const lines = endLines(lexed.tokens, text, path);
+  const read = readTokens(lines, lexed.comments, text, path, (rules) => rules.lone());
+  const diagnostics = [...lexed.diagnostics, ...lines.diagnostics, ...read.diagnostics];
+  diagnostics.sort((a, b) => a.span.start - b.span.start);
+  const deep = firstTooDeep(read.result);
+  if (deep !== undefined) diagnostics.push(diagnose(syntaxMessages.nestedTooDeeply, deep, {}));
+  return read.result === undefined || diagnostics.length > 0
+    ? { diagnostics: diagnostics.slice(0, 1) }
+    : { expression: read.result };
+}
+
 function parseTokens(
   lines: Lines,
   comments: readonly Comment[],
@@ -44,27 +61,40 @@ function parseTokens(
 ): { file: File; diagnostics: readonly Diagnostic[]; usedDocs: ReadonlySet<Comment> } {
   const span = { file: path, start: 0, end: text.length };
   const empty: File = { kind: "file", path, text, imports: [], declarations: [], span };
-  if (lines.tooDeep) return { file: empty, diagnostics: [], usedDocs: new Set() };
-  grammar ??= new FileGrammar();
+  const { result, diagnostics, usedDocs } = readTokens(lines, comments, text, path, (rules) => rules.file());
+  const file: File = { ...empty, ...result };
+  const deep = firstTooDeep(file.declarations);
+  if (deep === undefined) return { file, diagnostics, usedDocs };
+  return { file: empty, diagnostics: [...diagnostics, diagnose(syntaxMessages.nestedTooDeeply, deep, {})], usedDocs };
+}
+
+/** What a rule of the grammar makes of a text. */
+function readTokens<T>(
+  lines: Lines,
+  comments: readonly Comment[],
+  text: string,
+  path: string,
+  rule: (grammar: FileGrammar) => T | undefined,
+): { result: T | undefined; diagnostics: readonly Diagnostic[]; usedDocs: ReadonlySet<Comment> } {
   const usedDocs = new Set<Comment>();
+  if (lines.tooDeep) return { result: undefined, diagnostics: [], usedDocs };
+  grammar ??= new FileGrammar();
   Object.assign(grammar, { path, comments, usedDocs, reports: [], input: lines.tokens });
-  let parts: FileParts;
+  let result: T | undefined;
   try {
-    parts = grammar.file() ?? { imports: [], declarations: [] };
+    result = rule(grammar);
   } catch (error) {
     // The caller's own stack was nearly full; a parser thrown out of its rules cannot be used again.
     grammar = undefined;
     if (!(error instanceof RangeError)) throw error;
-    return { file: empty, diagnostics: [diagnose(syntaxMessages.nestedTooDeeply, { ...span, end: 0 }, {})], usedDocs };
+    const span = { file: path, start: 0, end: 0 };
+    return { result: undefined, diagnostics: [diagnose(syntaxMessages.nestedTooDeeply, span, {})], usedDocs };
   }
   const diagnostics = [
     ...grammar.errors.filter((error) => !isBroken(error, lines, text)).map((error) => toDiagnostic(error, text, path)),
     ...grammar.reports,
   ];
-  const file: File = { ...empty, ...parts };
-  const deep = firstTooDeep(file);
-  if (deep === undefined) return { file, diagnostics, usedDocs };
-  return { file: empty, diagnostics: [...diagnostics, diagnose(syntaxMessages.nestedTooDeeply, deep, {})], usedDocs };
+  return { result, diagnostics, usedDocs };
 }
 
 /** Whether an error stands where brackets do not match, which is reported already. */

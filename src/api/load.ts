@@ -2,13 +2,14 @@ import { check } from "../../dsl/check/check.js";
 import { type Diagnostic, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import type { Host } from "../../dsl/host.js";
 import { type BuiltModel, buildModel } from "../build/build.js";
+import { settingFile } from "../build/interface-setting.js";
 import type { Setting } from "../build/model.js";
 import { nodeHost } from "../cli/host.js";
 
 export interface CompileOptions {
   /** Which model of the file; needed when there are several. */
   readonly model?: string;
-  /** Compile-time parameters of the model, by name. */
+  /** Compile-time parameters of the model, by name; an interface as a text, `OFT(block: 4)`. */
   readonly settings?: Readonly<Record<string, Setting>>;
   /** Files, clock and standard library; Node's unless given. */
   readonly host?: Host;
@@ -33,7 +34,8 @@ export async function compile(path: string, options: CompileOptions = {}): Promi
   const { program, diagnostics, sources } = await check(path, host);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (!program || errors.length > 0) throw new SourcesError(diagnostics, sources);
-  const model = withSources(sources, () =>
+  const texts = Object.entries(options.settings ?? {}).map(([name, value]) => [settingFile(name), `${value}`] as const);
+  const model = withSources(new Map([...sources, ...texts]), () =>
     buildModel(program, {
       ...(options.model === undefined ? {} : { model: options.model }),
       ...(options.settings === undefined ? {} : { settings: options.settings }),

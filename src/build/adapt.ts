@@ -20,6 +20,7 @@ import {
   type InterfaceValue,
   type LayoutValue,
   moduleValue,
+  none,
   type SlotDefinition,
   type Value,
   type WeightDefinition,
@@ -229,7 +230,24 @@ const anchoredAxis = (type: TensorType, parameter: string): number => {
   );
 };
 
-/** A layout's parameters, those of kind `axis` being the value that the interfaces give the parameter they name. */
+const isDefault = ({ declaration }: LayoutValue, parameter: string, name: string): boolean =>
+  declaration.parameters.some(
+    (own) => own.name.text === parameter && own.default?.kind === "name" && own.default.name === name,
+  );
+
+/** Whether some interface of the program, applied or not, has a parameter of that name. */
+const isParameter = (context: Context, name: string): boolean =>
+  [...context.program.files.values()].some(({ declarations }) =>
+    declarations.some(
+      (declaration) =>
+        declaration.kind === "interface" && declaration.parameters.some((parameter) => parameter.name.text === name),
+    ),
+  );
+
+/**
+ * A layout's parameters, those of kind `axis` being the value that the interfaces give the parameter they name, or `none` where none of
+ * them has it. A name that the layout does not suggest and that no interface anywhere has is a slip.
+ */
 function layoutStatics(
   context: Context,
   layout: LayoutValue,
@@ -243,8 +261,12 @@ function layoutStatics(
     });
     const [first] = found;
     if (!first) {
-      const known = applications.flatMap((application) => [...application.interface.statics.keys()]);
-      return fail(context, messages.unknownAnchor, layout.span, { layout: layout.declaration.name.text, name, known });
+      if (!isDefault(layout, parameter, name) && !isParameter(context, name)) {
+        const known = [...new Set(applications.flatMap((application) => [...application.interface.statics.keys()]))];
+        fail(context, messages.unknownAnchor, layout.span, { layout: layout.declaration.name.text, name, known });
+      }
+      statics.set(parameter, none);
+      continue;
     }
     for (const { value, application } of found) {
       if (value.kind === "int" && first.value.kind === "int" && value.value === first.value.value) continue;

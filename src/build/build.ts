@@ -11,6 +11,7 @@ import { isEntryPoint, traceEntryPoint } from "./entry-point.js";
 import { evaluate } from "./evaluate.js";
 import { fileScope } from "./files.js";
 import { heldAdaptations, Members, place, storedWeights } from "./instantiate.js";
+import { interfaceSetting, writtenInterface } from "./interface-setting.js";
 import { checkStaticKind } from "./kinds.js";
 import {
   type Adaptation,
@@ -169,7 +170,7 @@ function bindSettings(
     scope.define(name, value);
     if (value.kind === "int" || value.kind === "float" || value.kind === "bool" || value.kind === "string") {
       settings[name] = value.value;
-    }
+    } else if (value.kind === "interface") settings[name] = writtenInterface(value);
   }
   return statics;
 }
@@ -192,6 +193,7 @@ function settingValue(context: Context, parameter: StaticParameter, given: Setti
       break;
     case "string":
       if (kind === "string") return { kind: "string", value: given };
+      if (kind === "interface") return interfaceSetting(context, name, given, parameter.span);
       break;
   }
   return fail(context, messages.badSetting, parameter.span, { name, kind, given: `${given}` });

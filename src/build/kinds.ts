@@ -1,4 +1,4 @@
-/** Kinds of compile-time parameters: int, float, bool, string, list, initializer, grid, module, function, operator, or a module's name. */
+/** Kinds of compile-time parameters: int, float, bool, string, list, initializer, grid, module, function, operator, interface, or a module's name. */
 import type { Span } from "../../dsl/diagnostics/diagnostic.js";
 import { buildMessages as messages } from "../../dsl/diagnostics/messages/build.js";
 import type { Type } from "../../dsl/syntax/tree.js";
@@ -17,6 +17,7 @@ const kinds = [
   "module",
   "function",
   "operator",
+  "interface",
   "axis",
 ] as const;
 type Kind = (typeof kinds)[number];
@@ -32,6 +33,7 @@ const articles: Readonly<Record<Kind, string>> = {
   module: "a module",
   function: "a function",
   operator: "an operator",
+  interface: "an interface with its arguments",
   axis: "the name of an interface's parameter",
 };
 
@@ -75,6 +77,7 @@ function fitted(kind: Kind, value: Value): Value | undefined {
     case "string":
     case "initializer":
     case "operator":
+    case "interface":
       return when(value.kind === kind);
     case "float":
       return value.kind === "int" ? float(value.value) : when(value.kind === "float");

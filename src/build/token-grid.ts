@@ -213,7 +213,11 @@ function cutterOf(context: Context, layout: LayoutValue, statics: ReadonlyMap<st
   for (const [name, value] of statics) scope.define(name, value);
   const members = new Members(scope);
   for (const member of layout.declaration.members) members.add(member);
-  const used = { span: layout.span, text: "the layout is used here" };
+  const missing = [...layout.axes].flatMap(([parameter, name]) =>
+    statics.get(parameter)?.kind === "none" ? [name] : [],
+  );
+  const without = missing.length === 0 ? "" : `, where no interface has a parameter ${missing.join(" or ")}`;
+  const used = { span: layout.span, text: `the layout is used here${without}` };
   const size = (name: "rows" | "columns"): number => {
     const value = members.fields.get(name) ?? statics.get(name);
     if (value?.kind === "int" && value.value > 0) return value.value;

@@ -22,6 +22,8 @@ function assertGolden(name: string, text: string): void {
 const options: Readonly<Record<string, BuildOptions>> = {
   [buildMessages.unknownSetting.code]: { settings: { width: 3 } },
   [buildMessages.badSetting.code]: { settings: { dim: 2.5 } },
+  [buildMessages.unknownInterface.code]: { settings: { change: "Shfit(2.0)" } },
+  [buildMessages.settingNotLiteral.code]: { settings: { change: "Shift(by: 2 * 3.0)" } },
 };
 
 const rendered = async (text: string, given: BuildOptions = {}): Promise<string> =>

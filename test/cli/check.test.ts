@@ -97,6 +97,20 @@ describe("weft check", () => {
     assert.match(await refused("several", "--model", "Third"), /Third/);
   });
 
+  it("shows the interface that a setting chooses, with all its arguments", async () => {
+    const { code, stdout, stderr } = await check("changeable", "--set", "change=OFT(block: 4)");
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.match(stdout, /^model Changeable {2}dim=4 {2}change=OFT\(block: 4, steps: 8\)$/m);
+    assert.match(stdout, /^memory: 2 layers x 2 tokens x 1 x 4 {2}\(RankAnchored; 12 generated numbers, 4 padding\)$/m);
+    assert.match(stdout, /memory: maps\.0\.forward +OFT +2 +(proven by substitution|checked numerically)/);
+    const wrong = await check("changeable", "--set", "change=OFT(blok: 4)");
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /OFT takes no `blok`.*\n --> setting change:1:5\n/);
+    assert.match(wrong.stderr, /1 \| OFT\(blok: 4\)\n/);
+    const plain = await check("changeable", "--set", "change=HRA");
+    assert.match(plain.stdout, /change=HRA\(rank: 8, std: 0\.02\)/);
+  });
+
   it("refuses an interface that changes its base at the start without saying so", async () => {
     const stderr = await refused("changed-start");
     assert.match(stderr, /^error\[W\d+\]: .*start/);

@@ -2,6 +2,7 @@ import type { ParserMethod } from "chevrotain";
 import * as t from "../tokens.js";
 import type {
   Declaration,
+  Expression,
   FunctionDeclaration,
   Import,
   InterfaceDeclaration,
@@ -37,6 +38,17 @@ export class FileGrammar extends MemberGrammar {
     });
     return { imports, declarations };
   });
+
+  /** A text that is one expression. */
+  readonly lone: ParserMethod<[], Expression | undefined> = this.RULE("lone", () => {
+    const expression = this.SUBRULE(this.loneLine);
+    this.CONSUME(t.Newline);
+    return expression;
+  });
+
+  readonly loneLine: ParserMethod<[], Expression | undefined> = this.lineRule("loneLine", "line", () =>
+    this.SUBRULE(this.expression),
+  );
 
   readonly declarationLine: ParserMethod<[], Import | Declaration | undefined> = this.lineRule(
     "declarationLine",

@@ -95,7 +95,7 @@ layout Pairs() {
     "{ layers[* by 2] with LoRA(1), layers[* by 3] with LoRA(2) } as Flat(1, 4)",
     { layers: "[Linear(4, 4)] * 6" },
   ),
-  "an axis that no interface has": fileOf("layers[*] with OFT(block: 2) as RankAnchored(4)"),
+  "an axis that no interface has": fileOf("layers[*] with OFT(block: 2) as RankAnchored(4, anchor: width)"),
   "an axis of two sizes": fileOf("{ layers[*] with LoRA(4), layers[*] with LoRA(2) } as RankAnchored(4)"),
 };
 

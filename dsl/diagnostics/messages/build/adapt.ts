@@ -156,11 +156,12 @@ export const adaptMessages = {
   unknownAnchor: defineMessage<{ layout: string; name: string; known: readonly string[] }>({
     code: "W363",
     text: ({ layout, name }) =>
-      `${layout} keeps the axis \`${name}\` whole, but no interface here has a parameter of that name`,
-    help: ({ known }) => (known.length === 0 ? undefined : `They have ${listed(known)}.`),
+      `${layout} keeps the axis \`${name}\` whole, but no interface has a parameter of that name`,
+    help: ({ known }) => (known.length === 0 ? undefined : `Those here have ${listed(known)}.`),
     example: adapted({
       layout:
-        "layout Rows(columns: int, anchor: axis = width) {\n  rows = anchor\n  tokens(slot: [...]) -> [t, rows, columns] { reshape(slot, [-1, rows, columns]) }\n}\n",
+        "layout Rows(columns: int, anchor: axis) {\n  rows = anchor\n  tokens(slot: [...]) -> [t, rows, columns] { reshape(slot, [-1, rows, columns]) }\n}\n",
+      adapt: "adapt layers[*] with Add(1) as Rows(4, anchor: width)",
     }),
   }),
   anchorsDisagree: defineMessage<{ name: string; first: string; second: string }>({

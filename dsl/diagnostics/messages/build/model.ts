@@ -6,6 +6,9 @@ const trained = (entries: string, more = ""): string =>
   `module Gain() {\n  param gain: [4] = ones()\n  frozen offset: [4] = zeros()\n  forward(x: [4]) -> [4] { x * gain + offset }\n}\nmodel M() {\n  gain = Gain()\n  fn loss(x: [4]) -> [] { sum(gain(x)) }\n  fn wide(x: [4]) -> [4] { gain(x) }\n  train a on loss { ${entries} }\n${more}}\n`;
 const plain = "update: [gain], optimizer: sgd(0.1)";
 
+const settable =
+  "interface Shift(by: float = 0.0) on module {\n  slot offset: [4] = zeros()\n  forward(x) { base(x) + by * offset }\n}\nmodule Same() { forward(x: [4]) -> [4] { x } }\nlayout Row() {\n  rows = 1\n  columns = 4\n  tokens(slot: [...]) -> [t, rows, columns] { reshape(slot, [-1, rows, columns]) }\n}\nmodel M(change: interface = Shift()) {\n  same = Same()\n  memory = adapt same with change as Row()\n  fn f(x: [4], t: memory.tokens) -> [4] { (same with memory(t))(x) }\n}\n";
+
 export const modelMessages = {
   noModel: defineMessage<{ name: string | undefined; known: readonly string[] }>({
     code: "W380",
@@ -32,8 +35,32 @@ export const modelMessages = {
   }),
   badSetting: defineMessage<{ name: string; kind: string; given: string }>({
     code: "W384",
-    text: ({ name, kind, given }) => `\`${name}\` is ${kind === "int" ? "an" : "a"} ${kind}, but it is set to ${given}`,
+    text: ({ name, kind, given }) =>
+      `\`${name}\` is ${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}, but it is set to ${given}`,
+    help: ({ kind }) =>
+      kind === "interface" ? "Write one with its arguments, as in the language: `OFT(block: 4)`." : undefined,
     example: "model M(dim: int = 2) { fn f(x: [dim]) -> [dim] { x } }\n",
+  }),
+  unknownInterface: defineMessage<{
+    name: string;
+    found: string | undefined;
+    nearest: string | undefined;
+    known: readonly string[];
+  }>({
+    code: "W398",
+    text: ({ name, found }) =>
+      found === undefined ? `there is no interface \`${name}\`` : `\`${name}\` is a ${found}, not an interface`,
+    help: ({ nearest, known }) => {
+      const near = nearest === undefined ? "" : `Did you mean \`${nearest}\`? `;
+      return known.length === 0 ? `${near}There are none.` : `${near}There are ${known.join(", ")}.`;
+    },
+    example: settable,
+  }),
+  settingNotLiteral: defineMessage<{ found: string }>({
+    code: "W399",
+    text: ({ found }) => `\`${found}\` stands in a setting, which holds only what needs no computing`,
+    help: () => "Numbers, strings, truth values, lists of them, and names of built-in functions.",
+    example: settable,
   }),
   inputSize: defineMessage<{ name: string; type: string; sizes?: string | undefined }>({
     code: "W385",
