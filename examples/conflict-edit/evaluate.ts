@@ -20,8 +20,8 @@ const batch = 50;
 export interface Evaluator {
   /** Pictures [rows, 3, 32, 32] in [0, 1] of a `sample` block over all rows of the source, by given operators where it asks for them. */
   edit(sampling: string, set: ParameterSet, operators?: Float32Array): Promise<Float32Array>;
-  /** Operators of all rows, one after another. */
-  operators(set: ParameterSet): Promise<Float32Array>;
+  /** What an entry point of one output gives for all rows, one after another. */
+  outputs(entry: string, set: ParameterSet): Promise<Float32Array>;
 }
 
 export function evaluator(model: Model, programs: TrainingPrograms, source: DataSource): Evaluator {
@@ -67,17 +67,17 @@ export function evaluator(model: Model, programs: TrainingPrograms, source: Data
         sampler.free();
       }
     },
-    async operators(set) {
-      const executable = await programs.evaluate("operators", batch);
+    async outputs(entry, set) {
+      const executable = await programs.evaluate(entry, batch);
       executable.bind(set);
-      const read = columns("operators", model.entryPoint("operators").inputs);
+      const read = columns(entry, model.entryPoint(entry).inputs);
       const known = executable.program.inputs.map(({ name }) => name);
       try {
         return await overRows(async (rows) => {
           const given = Object.entries(await read(rows, batch)).filter(([name]) => known.includes(name));
           const { output } = await executable.submit(Object.fromEntries(given), { seed: drawSeed }).read(["output"]);
-          const tokens = output as Float32Array;
-          return tokens.slice(0, (tokens.length / batch) * rows.length);
+          const all = output as Float32Array;
+          return all.slice(0, (all.length / batch) * rows.length);
         });
       } finally {
         executable.free();

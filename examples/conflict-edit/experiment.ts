@@ -224,7 +224,7 @@ async function runSeed(study: Study, sweep: SweepResult, seed: number): Promise<
     await score(name, async () => {
       const set = await trainVariant(study, "full", sweep.full!.chosen, seed);
       try {
-        return await editor.edit("edit_with", set, change(await editor.operators(set)));
+        return await editor.edit("edit_with", set, change(await editor.outputs("operators", set)));
       } finally {
         set.free();
       }
@@ -241,7 +241,7 @@ async function saveSheet(path: string, edited: Float32Array): Promise<void> {
 }
 
 /** A JSON value that is computed once and kept in a file. */
-async function remembered<T>(path: string, compute: () => Promise<T>): Promise<T> {
+export async function remembered<T>(path: string, compute: () => Promise<T>): Promise<T> {
   if (await host.exists(path)) return JSON.parse(await host.readText(path)) as T;
   const value = await compute();
   await host.writeBytes(path, new TextEncoder().encode(JSON.stringify(value)));
