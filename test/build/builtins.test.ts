@@ -2,8 +2,11 @@ import { strict as assert } from "node:assert";
 import { builtins } from "../../dsl/check/builtins.js";
 import type { Builtin } from "../../src/build/builtins/arguments.js";
 import { creationBuiltins } from "../../src/build/builtins/creation.js";
+import { derivativeBuiltins } from "../../src/build/builtins/derivatives.js";
 import { elementwiseBuiltins } from "../../src/build/builtins/elementwise.js";
+import { instanceBuiltins } from "../../src/build/builtins/instances.js";
 import { movementBuiltins } from "../../src/build/builtins/movement.js";
+import { operatorBuiltins } from "../../src/build/builtins/operators.js";
 import { productBuiltins } from "../../src/build/builtins/products.js";
 import { reductionBuiltins } from "../../src/build/builtins/reductions.js";
 import { builtinNames } from "../../src/build/builtins/registry.js";
@@ -17,6 +20,9 @@ const built: Readonly<Record<string, Builtin>> = {
   ...movementBuiltins,
   ...productBuiltins,
   ...creationBuiltins,
+  ...instanceBuiltins,
+  ...derivativeBuiltins,
+  ...operatorBuiltins,
   ...staticBuiltins,
   ...trainingBuiltins,
 };
