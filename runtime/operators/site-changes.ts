@@ -1,7 +1,8 @@
 /** What an operator does to each module that it adapts, as numbers. */
-import { WeftError } from "../../dsl/diagnostics/diagnostic.js";
+import type { WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import type { BuiltModel } from "../../src/build/build.js";
-import { foldSite, type SiteFold, type SiteGroup, siteGroups } from "../../src/build/site-fold.js";
+import { foldSites, type SiteFold } from "../../src/build/site-fold.js";
+import { type SiteGroup, siteGroups } from "../../src/build/site-groups.js";
 import type { Adaptation } from "../../src/build/values.js";
 import type { Shape } from "../../src/graph/shape.js";
 import { environmentOf } from "../reference/environment.js";
@@ -48,22 +49,15 @@ export function operatorSites(model: BuiltModel, adaptation: Adaptation): Operat
     if (known) known.push(address);
     else addresses.set(address.site.instance, [address]);
   }
-  return siteGroups(adaptation).map((group) => ({
+  const groups = siteGroups(adaptation);
+  const folds = foldSites(model, adaptation, groups);
+  return groups.map((group) => ({
     group,
     path: group.path,
     interfaces: group.sites.map(({ application }) => application.name),
     slots: addresses.get(group.instance) ?? [],
-    fold: foldOrReason(model, adaptation, group),
+    fold: folds.get(group)!,
   }));
-}
-
-function foldOrReason(model: BuiltModel, adaptation: Adaptation, group: SiteGroup): SiteFold | WeftError {
-  try {
-    return foldSite(model, adaptation, group);
-  } catch (error) {
-    if (error instanceof WeftError) return error;
-    throw error;
-  }
 }
 
 /** The numbers of a slot. */

@@ -57,9 +57,10 @@ export function mergedForward(
   const { replacements, weights } = overrides.get(instance)!;
   const { site, operator } = replacements[position]!;
   const [x] = given;
-  if (given.length !== 1 || x!.value.kind !== "tensor" || x!.value.shape.length === 0) {
+  if (given.length !== 1 || x!.value.kind !== "tensor") {
     return refuse(context, site, span, "it is called with more than one tensor", operator.span);
   }
+  if (x!.value.shape.length === 0) return refuse(context, site, span, "its input has no axis", operator.span);
   const input = x!.value;
   const chain = replacements
     .slice(0, position + 1)

@@ -2,13 +2,12 @@
  * What an operator makes of the stored tensors of its sites, site by site: to write weights with an operator folded in, and to measure how much an
  * operator changes.
  */
-import type { Span } from "../../dsl/diagnostics/diagnostic.js";
+import { type Span, WeftError } from "../../dsl/diagnostics/diagnostic.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Graph } from "../graph/graph.js";
 import type { ValueId } from "../graph/node.js";
-import { copyInto } from "../graph/rewrite.js";
+import { copyInto, rewrite } from "../graph/rewrite.js";
 import { elementCount, type Shape, sameShape } from "../graph/shape.js";
-import { provenEqual } from "../passes/equivalence.js";
 import type { RowMap } from "../passes/row-map.js";
 import { simplify } from "../passes/simplify.js";
 import * as operations from "../primitives/operations.js";
@@ -16,6 +15,8 @@ import type { BuiltModel } from "./build.js";
 import { moduleScope } from "./member.js";
 import { refuse, requireForwardOnly, type SiteMaps, siteMaps } from "./merge.js";
 import { tokenShape } from "./operator.js";
+import { alikeGroups, pathsOfPeer, type SiteGroup } from "./site-groups.js";
+import { equal, inForm, parameter, storedFloats, storedWeight } from "./stored-form.js";
 import { Trace, tensorAt } from "./trace.js";
 import { dtypeOf, resolveType } from "./types.js";
 import {
@@ -27,16 +28,8 @@ import {
   overridesOf,
   type Replacement,
   type TensorValue,
-  type WeightDefinition,
 } from "./values.js";
 import { sizesFor } from "./zero-start.js";
-
-/** One adapted module with all interfaces that an adaptation applies to it, in order. */
-export interface SiteGroup {
-  readonly instance: Instance;
-  readonly path: string;
-  readonly sites: readonly AdaptedSite[];
-}
 
 export interface SlotInput {
   /** Of the graph's input. */
@@ -68,16 +61,60 @@ export interface StoredPlaces {
   readonly transposed: boolean;
 }
 
-export function siteGroups(adaptation: Adaptation): SiteGroup[] {
-  const groups = new Map<Instance, AdaptedSite[]>();
-  for (const { sites } of adaptation.applications) {
-    for (const site of sites) {
-      const known = groups.get(site.instance);
-      if (known) known.push(site);
-      else groups.set(site.instance, [site]);
+/** The folds of all groups; for groups that have none the WeftError that says why. Groups alike are looked at once. */
+export function foldSites(
+  model: BuiltModel,
+  adaptation: Adaptation,
+  groups: readonly SiteGroup[],
+): ReadonlyMap<SiteGroup, SiteFold | WeftError> {
+  const folds = new Map<SiteGroup, SiteFold | WeftError>();
+  for (const [first, ...others] of alikeGroups(groups)) {
+    const fold = foldOrReason(model, adaptation, first);
+    folds.set(first, fold);
+    for (const other of others) {
+      folds.set(other, fold instanceof WeftError ? reasonAt(fold, first, other) : foldAt(fold, other));
     }
   }
-  return [...groups].map(([instance, sites]) => ({ instance, path: instance.path ?? "", sites }));
+  return folds;
+}
+
+function foldOrReason(model: BuiltModel, adaptation: Adaptation, group: SiteGroup): SiteFold | WeftError {
+  try {
+    return foldSite(model, adaptation, group);
+  } catch (error) {
+    if (error instanceof WeftError) return error;
+    throw error;
+  }
+}
+
+function reasonAt({ diagnostics }: WeftError, first: SiteGroup, other: SiteGroup): WeftError {
+  return new WeftError(
+    diagnostics.map((diagnostic) => ({
+      ...diagnostic,
+      message: diagnostic.message.replace(`\`${first.path}\``, `\`${other.path}\``),
+    })),
+  );
+}
+
+/** A fold of one group for another that is alike. */
+function foldAt(fold: SiteFold, group: SiteGroup): SiteFold {
+  const paths = pathsOfPeer(fold.group, group);
+  const graph = rewrite(fold.graph, (node, _, builder) => {
+    if (node.primitive !== "parameter") return undefined;
+    const { path } = node.attributes;
+    return builder.addAll("parameter", [], { ...node.attributes, path: paths.get(path) ?? path });
+  });
+  const inputs = fold.inputs.map(({ name, site, slot }) => {
+    return { name, site: group.sites[fold.group.sites.indexOf(site)]!, slot };
+  });
+  if (!fold.stored) return { ...fold, group, graph, inputs };
+  const { weight, bias, transposed } = fold.stored;
+  const stored: StoredPlaces = {
+    weight: paths.get(weight)!,
+    ...(bias === undefined ? {} : { bias: paths.get(bias)! }),
+    transposed,
+  };
+  return { ...fold, group, graph, inputs, stored };
 }
 
 /** Throws WeftError when the group's interfaces fold into no weight. */
@@ -163,10 +200,6 @@ function sameMaps(builder: GraphBuilder, first: RowMap, second: RowMap): boolean
   );
 }
 
-function equal(builder: GraphBuilder, a: ValueId, b: ValueId): boolean {
-  return sameShape(builder.shape(a), builder.shape(b)) && provenEqual(builder.finish(), a, b);
-}
-
 /** The linear parts as [columns, numbers of a row of the result], by view. */
 const matrices = (builder: GraphBuilder, { terms }: RowMap): ValueId[] =>
   [...terms.values()].map((linear) => {
@@ -215,13 +248,11 @@ function addOutputs(
   const name = instance.declaration.name.text;
   if (!weight) return { lacks: `${name} stores no weight that alone says what it does` };
   const { path, transposed } = weight;
-  const bias = stored(instance).find(({ path, shape }) => {
+  const bias = storedFloats(instance).find(({ path, shape }) => {
     return sameShape(shape, [rows]) && equal(builder, constants[0], parameter(builder, path, shape));
   });
   const places: StoredPlaces = { weight: path, transposed, ...(bias && !same ? { bias: bias.path } : {}) };
-  return same || bias
-    ? { stored: places }
-    : { stored: places, lacks: `a bias is added, and \`${instance.path}\` stores none` };
+  return same || bias ? { stored: places } : { stored: places, lacks: `a bias is added, and none is stored` };
 }
 
 /** Each of `after` less its `before`: what is left of a sum where that is one of its parts, so that what cancels leaves no rounding behind. */
@@ -249,73 +280,4 @@ function withoutPart(builder: GraphBuilder, sum: ValueId, part: ValueId): ValueI
   if (primitive === "subtract") return undefined;
   const other = withoutPart(builder, right!, part);
   return other === undefined ? undefined : operations.add(builder, left!, other);
-}
-
-/** How matrices [columns, rows] by view lie in one stored tensor. */
-interface StoredForm {
-  /** [rows, columns, ...places of a window], or [columns, rows, ..] when transposed. */
-  readonly shape: Shape;
-  readonly transposed: boolean;
-  /** The view at each place of the window. */
-  readonly order: readonly number[];
-}
-
-/** The stored tensor that holds the linear part of a module's forward: a proof, since both are one node once simplified. */
-function storedWeight(
-  builder: GraphBuilder,
-  instance: Instance,
-  plain: readonly ValueId[],
-): (StoredForm & { readonly path: string }) | undefined {
-  const [columns, rows] = builder.shape(plain[0]!) as [number, number];
-  for (const { path, shape } of stored(instance)) {
-    const window = shape.slice(2);
-    if (shape.length < 2 || elementCount(window) !== plain.length) continue;
-    for (const transposed of [false, true]) {
-      const sizes = transposed ? [columns, rows] : [rows, columns];
-      if (!sameShape(shape.slice(0, 2), sizes)) continue;
-      const value = parameter(builder, path, shape);
-      const left = [...plain.keys()];
-      const order = plain.map((_, place) => {
-        const at = placeOf(place, window);
-        const part = operations.slice(builder, value, [0, 0, ...at], [...sizes, ...at.map((start) => start + 1)]);
-        const matrix = operations.reshape(builder, part, sizes);
-        const oriented = transposed ? matrix : operations.transpose(builder, matrix, [1, 0]);
-        const found = left.findIndex((view) => equal(builder, oriented, plain[view]!));
-        return found < 0 ? -1 : left.splice(found, 1)[0]!;
-      });
-      if (!order.includes(-1)) return { path, shape, transposed, order };
-    }
-  }
-  return undefined;
-}
-
-function inForm(
-  builder: GraphBuilder,
-  matrices: readonly ValueId[],
-  { shape, transposed, order }: StoredForm,
-): ValueId {
-  const parts = order.map((view) => {
-    const matrix = transposed ? matrices[view]! : operations.transpose(builder, matrices[view]!, [1, 0]);
-    return operations.reshape(builder, matrix, [...builder.shape(matrix), 1]);
-  });
-  return operations.reshape(builder, operations.concat(builder, parts, 2), shape);
-}
-
-const stored = (instance: Instance): WeightDefinition[] =>
-  [...instance.weights.values()].filter(({ absent, dtype }) => !absent && dtype === "f32");
-
-const parameter = (builder: GraphBuilder, path: string, shape: Shape): ValueId =>
-  builder.add("parameter", [], { path, dtype: "f32", shape });
-
-/** The indices of one place of a window, counted row by row. */
-function placeOf(place: number, window: Shape): number[] {
-  let rest = place;
-  return window
-    .map((_, axis) => window.length - 1 - axis)
-    .map((axis) => {
-      const index = rest % window[axis]!;
-      rest = Math.floor(rest / window[axis]!);
-      return index;
-    })
-    .reverse();
 }

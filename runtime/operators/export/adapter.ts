@@ -2,6 +2,7 @@
  * Adapters of PEFT (https://github.com/huggingface/peft): a folder with `adapter_config.json` and `adapter_model.safetensors`, whose tensors are called
  * `base_model.model.MODULE.KEY`.
  */
+import { alikeGroups, type SiteGroup } from "../../../src/build/site-groups.js";
 import { type Shape, sameShape } from "../../../src/graph/shape.js";
 import type { Tensor } from "../../tensors/tensor.js";
 import type { Numbers, OperatorSite, StoredValue } from "../site-changes.js";
@@ -33,12 +34,15 @@ export interface RecognisedSite {
 
 /** The form of every site. Throws an Error with the reasons, each said once. */
 export function recogniseAll(sites: readonly OperatorSite[]): RecognisedSite[] {
-  const known = new Map<string, Recognised | string>();
+  const known = new Map<SiteGroup, Recognised | string>();
+  const firsts = new Map(
+    alikeGroups(sites.map(({ group }) => group)).flatMap((alike) => alike.map((group) => [group, alike[0]] as const)),
+  );
   const reasons = new Set<string>();
   const found = sites.flatMap((site): RecognisedSite[] => {
-    const key = likeness(site);
-    const result = known.get(key) ?? recognise(site);
-    known.set(key, result);
+    const first = firsts.get(site.group)!;
+    const result = known.get(first) ?? recognise(site);
+    known.set(first, result);
     if (typeof result === "string") {
       reasons.add(result);
       return [];
@@ -49,15 +53,6 @@ export function recogniseAll(sites: readonly OperatorSite[]): RecognisedSite[] {
   });
   requireNone("PEFT has no form for this operator", [...reasons]);
   return found;
-}
-
-/** Equal for sites of which one says what all are. */
-function likeness({ group, interfaces }: OperatorSite): string {
-  const { instance, sites } = group;
-  const weights = [...instance.weights.values()].map(({ name, shape, absent }) => [name, shape, absent]);
-  const slots = sites.map(({ slots }) => [...slots.values()].map(({ name, shape }) => [name, shape]));
-  const sizes = [...instance.statics].flatMap(([name, value]) => ("value" in value ? [[name, value.value]] : []));
-  return JSON.stringify([interfaces, instance.declaration.name.text, sizes, weights, slots]);
 }
 
 export const noBase: Base = { weight: { shape: [0, 0], data: new Float64Array() }, bias: new Float64Array() };
