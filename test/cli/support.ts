@@ -1,6 +1,7 @@
 /** The `weft` command for tests: inside this process, or as a process of its own from what `npm run build` makes. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { cp, mkdir, mkdtemp, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -134,7 +135,10 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-after(() => Promise.all(temporary.splice(0).map((folder) => rm(folder, { recursive: true, force: true }))));
+// At the end of the process rather than of a file of tests: the built package serves all files that a process runs.
+process.on("exit", () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
 
 const host = nodeHost();
 
