@@ -1,23 +1,7 @@
 /** What stands before the kernels of every C translation unit. */
 import { cDialect } from "../scalar/dialect.js";
 import { printFunctions } from "../scalar/functions.js";
-import {
-  clampIndex,
-  cos,
-  erf,
-  exp,
-  log,
-  logistic,
-  maximum,
-  minimum,
-  power,
-  remainder,
-  rsqrt,
-  sign,
-  sin,
-  tanh,
-} from "../scalar/maths.js";
-import { normal, uniform } from "../scalar/random.js";
+import { portableFunctions } from "../scalar/portable.js";
 
 /** Bit casts, narrow floats and integer division: what the portable functions and the printer take for granted. */
 const foundations = `#define WEFT_INLINE static inline __attribute__((always_inline))
@@ -72,27 +56,7 @@ WEFT_INLINE int64_t weft_least(int64_t a, int64_t b) { return a < b ? a : b; }`;
 export const cPrelude = [
   '#include <math.h>\n#include <stdint.h>\n#include "contraction.h"\n#include "weft.h"',
   foundations,
-  printFunctions(
-    [
-      exp,
-      log,
-      sin,
-      cos,
-      tanh,
-      erf,
-      logistic,
-      rsqrt,
-      sign,
-      maximum,
-      minimum,
-      power,
-      clampIndex,
-      remainder,
-      uniform,
-      normal,
-    ],
-    cDialect,
-  ),
+  printFunctions(portableFunctions, cDialect),
   `#pragma omp declare reduction(weft_maximum : float : omp_out = weft_maximum(omp_out, omp_in)) initializer(omp_priv = -INFINITY)
 #pragma omp declare reduction(weft_minimum : float : omp_out = weft_minimum(omp_out, omp_in)) initializer(omp_priv = INFINITY)`,
 ].join("\n\n");

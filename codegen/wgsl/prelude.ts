@@ -1,23 +1,7 @@
 /** The functions that stand before a kernel in WGSL: those it calls, and those that these call. */
 import { wgslDialect } from "../scalar/dialect.js";
 import { type PortableFunction, printFunction } from "../scalar/functions.js";
-import {
-  clampIndex,
-  cos,
-  erf,
-  exp,
-  log,
-  logistic,
-  maximum,
-  minimum,
-  power,
-  remainder,
-  rsqrt,
-  sign,
-  sin,
-  tanh,
-} from "../scalar/maths.js";
-import { normal, uniform } from "../scalar/random.js";
+import { portableFunctions } from "../scalar/portable.js";
 
 /** Bit casts, narrow floats and integer division: what the portable functions and the printer take for granted. */
 const foundations: Readonly<Record<string, string>> = {
@@ -87,32 +71,13 @@ const foundations: Readonly<Record<string, string>> = {
 }`,
 };
 
-const portable: readonly PortableFunction[] = [
-  exp,
-  log,
-  sin,
-  cos,
-  tanh,
-  erf,
-  logistic,
-  rsqrt,
-  sign,
-  maximum,
-  minimum,
-  power,
-  clampIndex,
-  remainder,
-  uniform,
-  normal,
-];
-
 /** Text of every function there is, by name. */
 const texts = new Map(Object.entries(foundations));
 const add = (one: PortableFunction): void => {
   for (const callee of one.calls) add(callee);
   texts.set(one.name, printFunction(one, wgslDialect));
 };
-portable.forEach(add);
+portableFunctions.forEach(add);
 
 /** The functions that a text calls, callees first. */
 export function functionsFor(text: string): readonly string[] {
