@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" preserve="true" />
 /** What an adapter is and can do, and what a device is asked for. */
+import { pieceBytes } from "../../src/kernels/layout.js";
 
 export interface AdapterDescription {
   /** What a user reads: "webgpu (nvidia-h200)". */
@@ -59,7 +60,7 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 /** Kernels count elements by i32. */
 const mostBytes = 2 ** 31;
 
-/** Bytes of a buffer that a kernel can bind at once: a multiple of 256. */
+/** Bytes of a buffer that kernels bind at once: as much as keeps to the cuts of devices that bind less. */
 export const bytesPerBinding = (
   limits: Pick<GPUSupportedLimits, "maxBufferSize" | "maxStorageBufferBindingSize">,
-): number => Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, mostBytes - 1) / 256) * 256;
+): number => pieceBytes(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, mostBytes - 1));

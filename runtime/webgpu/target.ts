@@ -10,7 +10,7 @@ export interface WebGpuLimits {
   readonly maxComputeWorkgroupStorageSize: number;
 }
 
-/** The target of a device with these limits. Its programs run on any device that grants at least them. */
+/** The target of a device with these limits. Its programs run on every device that binds buffers as large. */
 export function describeWebGpuTarget(limits: WebGpuLimits): Target {
   return {
     name: "webgpu",
@@ -28,7 +28,7 @@ export function describeWebGpuTarget(limits: WebGpuLimits): Target {
   };
 }
 
-/** What every adapter grants: the defaults of the WebGPU specification. */
+/** What every adapter grants: the defaults of the WebGPU specification. Its programs run on every device. */
 export const webgpuTarget: Target = describeWebGpuTarget({
   maxStorageBuffersPerShaderStage: 8,
   maxStorageBufferBindingSize: 128 << 20,

@@ -19,28 +19,56 @@ export interface ParameterLayout {
 }
 
 /**
+ * Devices that bind more than this at once (it is what every WebGPU adapter grants) cut segments only where devices that bind just this
+ * cut them too: so what is compiled for the least of them can be bound on all.
+ */
+const commonPiece = 128 << 20;
+
+/**
  * Where a device that can bind at most `bytes` (a multiple of 256) of a buffer at once cuts `parameters`, `gradients` and every state of
- * `optimizer` into buffers: byte offsets, ascending from 0, each the start of a tensor. A cut is made only before the first tensor that
- * would not fit whole. Throws an Error that names a tensor larger than `bytes`.
+ * `optimizer` into buffers: byte offsets, ascending from 0, each the start of a tensor. A cut is made only before what would not fit
+ * whole: a tensor or, where a buffer holds more than a common piece, what stands in one. Throws an Error that names a tensor larger than
+ * `bytes`.
  */
 export function parameterChunks(layout: ParameterLayout, bytes: number): readonly number[] {
-  const starts = [0];
-  for (const { path, dtype, shape, offset } of layout.places.toSorted((a, b) => a.offset - b.offset)) {
-    const size = bytesPerElement[dtype] * elementCount(shape);
-    if (size > bytes) {
-      throw new Error(`Parameter ${JSON.stringify(path)} has ${size} bytes, but at most ${bytes} can be bound at once`);
-    }
-    if (offset + size > starts.at(-1)! + bytes) starts.push(offset);
+  const tensors = layout.places
+    .toSorted((a, b) => a.offset - b.offset)
+    .map(({ path, dtype, shape, offset }) => {
+      const size = bytesPerElement[dtype] * elementCount(shape);
+      if (size > bytes) {
+        throw new Error(
+          `Parameter ${JSON.stringify(path)} has ${size} bytes, but at most ${bytes} can be bound at once`,
+        );
+      }
+      return { start: offset, end: offset + size };
+    });
+  return joined(joined(tensors, Math.min(bytes, commonPiece)), bytes).map(({ start }) => start);
+}
+
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Neighbours put together as long as they come to no more than `bytes`; the first starts at 0. */
+function joined(stretches: readonly Stretch[], bytes: number): readonly Stretch[] {
+  const pieces: Stretch[] = [{ start: 0, end: 0 }];
+  for (const { start, end } of stretches) {
+    const last = pieces.at(-1)!;
+    if (end > last.start + bytes) pieces.push({ start, end });
+    else pieces[pieces.length - 1] = { start: last.start, end };
   }
-  return starts;
+  return pieces;
 }
 
 /**
  * The largest buffers into which a device that binds at most `bytesPerBinding` at once cuts the segments of one program (all but
  * `parameters`, `gradients` and `optimizer`): at multiples of this many bytes, which no tensor may straddle.
  */
-export const pieceBytes = (bytesPerBinding: number): number =>
-  Math.floor(bytesPerBinding / segmentAlignment) * segmentAlignment;
+export function pieceBytes(bytesPerBinding: number): number {
+  const unit = bytesPerBinding < commonPiece ? segmentAlignment : commonPiece;
+  return Math.floor(bytesPerBinding / unit) * unit;
+}
 
 /** The first offset from `offset` on where so many bytes lie in one piece. Throws an Error for more than a piece. */
 export function withinPiece(offset: number, bytes: number, piece: number): number {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { Program } from "../../codegen/program.js";
 import { wgslProgram } from "../../codegen/wgsl/program.js";
+import { bytesPerBinding } from "../../runtime/webgpu/adapter.js";
+import { requireBindable } from "../../runtime/webgpu/chunks.js";
 import type { WebGpuDevice } from "../../runtime/webgpu/device.js";
+import { webgpuTarget } from "../../runtime/webgpu/target.js";
 import type { ParameterLayout } from "../../src/kernels/layout.js";
 import { layout, programsOf } from "../devices/programs.js";
 import { openPoisoned } from "./open-device.js";
@@ -105,5 +108,26 @@ describeWebGpu("segments that are larger than what WebGPU binds at once", () => 
     );
     const large: ParameterLayout = { places: [{ path: "w", dtype: "f32", shape: [65], offset: 0 }], bytes: 512 };
     await assert.rejects(device.parameters(large), /"w" has 260 bytes, but at most 256 can be bound at once/);
+  });
+});
+
+describe("a program for what every WebGPU adapter grants", () => {
+  const least = webgpuTarget.limits.bytesPerBinding;
+
+  it("can be bound on adapters that grant more, wherever its tensors stand", () => {
+    const program = programs.sum();
+    const tensors = Array.from({ length: 40 }, (_, number) => number * least);
+    const large: Program = {
+      ...program,
+      segments: { ...program.segments, scratch: 40 * least },
+      step: tensors.map((offset) => ({
+        ...program.step[0]!,
+        bindings: [{ segment: "scratch", offset, bytes: least, dtype: "f32", access: "write" }],
+      })),
+    };
+    // Round numbers, and what drivers say: a little less, or all that 32 bits hold.
+    for (const granted of [least, 2 ** 28, 2 ** 30 - 4, 2 ** 30, 2 ** 31 - 4, 2 ** 31 - 1, 2 ** 32 - 4, 2 ** 40]) {
+      requireBindable(large, bytesPerBinding({ maxStorageBufferBindingSize: granted, maxBufferSize: 2 ** 40 }));
+    }
   });
 });
