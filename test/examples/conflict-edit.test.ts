@@ -6,24 +6,11 @@ import type { Budget } from "../../examples/conflict-edit/budgets.js";
 import { averaged, shuffled } from "../../examples/conflict-edit/evaluate.js";
 import { type ObjectiveResult, runObjective } from "../../examples/conflict-edit/experiment.js";
 import { conflictTasks, vocabulary } from "../../examples/conflict-edit/instructions.js";
-import { generator } from "../../examples/conflict-edit/metrics.js";
-import { type Pictures, pictureNumbers } from "../../examples/conflict-edit/pictures.js";
 import { writeResults } from "../../examples/conflict-edit/results.js";
 import { compile, format, openDevice } from "../../src/index.js";
+import { randomPictures } from "./pictures.js";
 
 const file = "examples/conflict-edit/conflict-edit.weft";
-
-/** A few pictures of random colours, enough for every row of the contact sheet. */
-function randomPictures(count: number): Pictures {
-  const random = generator(3);
-  const pixels = Float32Array.from({ length: count * pictureNumbers }, () => random());
-  const rows = Array.from({ length: count }, (_, index) => index);
-  return {
-    names: rows.map((row) => `picture ${row}`),
-    pixels,
-    splits: { train: rows.slice(0, 4), validation: rows.slice(4, 6), test: rows.slice(6) },
-  };
-}
 
 describe("the conflict-edit example", () => {
   it("is formatted, has room for its vocabulary and as many tasks as the data", async () => {
