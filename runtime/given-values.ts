@@ -83,6 +83,11 @@ export class GivenValues<Memory> {
     }
   }
 
+  /** Takes note that the value of an input, which `write` took, did not get to its memory after all. */
+  forget(name: string): void {
+    this.#present.delete(name);
+  }
+
   /** Writes scalars, zero where none was given, into the bytes of their segment. */
   writeScalars({ scalars }: Taken<Memory>, segment: Uint8Array): void {
     const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);

@@ -44,11 +44,18 @@ interface Run {
   readonly done: Promise<void>;
 }
 
+/** What is written once and used by later runs too: an input, all scalars, what the list of preparations makes. */
+type Standing = TensorPlace | "scalars" | "prepared";
+
+/** What a run writes, each with what must go well before it is right. */
+type Written = Map<Standing, Promise<void>>;
+
+const nothing = Promise.resolve();
+
 /** A run about to be encoded. */
 interface Begun {
   readonly encoder: GPUCommandEncoder;
-  /** What must go well for the inputs to be right. */
-  readonly sources: readonly Promise<void>[];
+  readonly written: Written;
   /** A copy of the outputs of before that this run makes. */
   readonly kept: Outputs | undefined;
 }
@@ -73,6 +80,10 @@ export class WebGpuExecutable implements Executable {
   /** Whose outputs stand in the output memory. */
   #last: WeakRef<WebGpuSubmission> | undefined;
   #preparedVersion: number | undefined;
+  /** Whether the scalars' memory holds `#scalars`. */
+  #scalarsStand = true;
+  /** What must go well for memory to hold what it is taken to hold. */
+  readonly #standing: Written = new Map();
   #freed = false;
 
   /** `kernels` are the program's, compiled. */
@@ -190,7 +201,7 @@ export class WebGpuExecutable implements Executable {
       for (const end of pieces.ends) {
         if (start > 0) encoder = connection.device.createCommandEncoder();
         const pass = encoder.beginComputePass();
-        if (start === 0) this.#encodePrepare(pass);
+        if (start === 0) this.#encodePrepare(pass, begun.written);
         this.#step.encode(pass, start, end);
         pass.end();
         connection.queue.submit([encoder.finish()]);
@@ -199,11 +210,9 @@ export class WebGpuExecutable implements Executable {
       return begun;
     });
     begun.kept?.readyAfter(accepted);
+    this.#stand(begun.written, accepted);
     if (this.#changes.has("parameters")) this.#set!.changed();
-    const done = Promise.all([accepted, connection.idle(), ...begun.sources]).then(() => undefined);
-    done.catch(() => {
-      this.#preparedVersion = undefined;
-    });
+    const done = Promise.all([accepted, connection.idle(), ...this.#standing.values()]).then(() => undefined);
     inFlight.add(done, (milliseconds) => pieces.took(milliseconds));
     return { outputs: new Outputs(connection, this.#memory.of("outputs")), done };
   }
@@ -217,13 +226,29 @@ export class WebGpuExecutable implements Executable {
       // What an earlier run left in scratch is nobody's output.
       for (const buffer of this.#bound.get("scratch")?.buffers ?? []) encoder.clearBuffer(buffer);
       const pass = encoder.beginComputePass();
-      this.#encodePrepare(pass);
+      this.#encodePrepare(pass, begun.written);
       pass.end();
       connection.queue.submit([encoder.finish()]);
       return begun;
     });
     begun.kept?.readyAfter(accepted);
-    await Promise.all([accepted, ...begun.sources]);
+    this.#stand(begun.written, accepted);
+    await Promise.all([accepted, ...this.#standing.values()]);
+  }
+
+  /** Takes note of what a run wrote. Where the GPU turns out to have refused that, it counts as never written. */
+  #stand(written: Written, accepted: Promise<void>): void {
+    for (const [what, source] of written) {
+      const stands = Promise.all([accepted, source]).then(() => undefined);
+      this.#standing.set(what, stands);
+      stands.catch(() => {
+        if (this.#standing.get(what) !== stands) return;
+        this.#standing.delete(what);
+        if (what === "scalars") this.#scalarsStand = false;
+        else if (what === "prepared") this.#preparedVersion = undefined;
+        else this.#values.forget(what.name);
+      });
+    }
   }
 
   /** Does `work`, and gives the parameters and the optimiser their state of before back. */
@@ -240,29 +265,34 @@ export class WebGpuExecutable implements Executable {
   #begin(taken: Taken<Outputs>): Begun {
     const { connection, poison } = this.#context;
     const encoder = connection.device.createCommandEncoder();
-    let sources: readonly Promise<void>[];
+    const written: Written = new Map();
     try {
-      sources = this.#writeGiven(taken, encoder);
+      this.#writeGiven(taken, encoder, written);
     } catch (error) {
       // The inputs before the one that failed count as written.
       connection.queue.submit([encoder.finish()]);
+      this.#stand(written, nothing);
       throw error;
     }
     const kept = this.#keepLast(encoder);
-    if (!poison) return { encoder, sources, kept };
+    if (!poison) return { encoder, written, kept };
     connection.queue.submit([encoder.finish()]);
     this.#memory.of("outputs").poison(connection);
     this.#bound.get("scratch")?.poison(connection);
-    return { encoder: connection.device.createCommandEncoder(), sources, kept };
+    return { encoder: connection.device.createCommandEncoder(), written, kept };
   }
 
-  /** Writes inputs and scalars that changed. Returns what must have gone well for the inputs to be right. */
-  #writeGiven(taken: Taken<Outputs>, encoder: GPUCommandEncoder): readonly Promise<void>[] {
+  /** Writes inputs and scalars that changed, and adds them to `written`. */
+  #writeGiven(taken: Taken<Outputs>, encoder: GPUCommandEncoder, written: Written): void {
     const { connection } = this.#context;
-    const sources: Promise<void>[] = [];
     const inputs = this.#memory.of("inputs");
-    this.#values.writeInputs(taken, ({ dtype, shape, offset }, source) => {
-      if (source instanceof Uint8Array) return inputs.write(connection, offset, source);
+    this.#values.writeInputs(taken, (place, source) => {
+      const { dtype, shape, offset } = place;
+      if (source instanceof Uint8Array) {
+        inputs.write(connection, offset, source);
+        written.set(place, nothing);
+        return;
+      }
       const { submission, output } = source;
       // The line is the device's, so the submission that makes the tensor was given to the GPU before.
       const from = submission.memory().segment.ranges(submission.place(output).offset, tensorBytes(dtype, shape));
@@ -275,22 +305,23 @@ export class WebGpuExecutable implements Executable {
           wholeWords(to.size),
         );
       }
-      sources.push(submission.done);
+      written.set(place, submission.done);
     });
     const before = this.#scalars.slice();
     this.#values.writeScalars(taken, this.#scalars);
-    if (this.#scalars.some((byte, place) => byte !== before[place])) {
-      this.#memory.of("scalars").write(connection, 0, this.#scalars);
-    }
-    return sources;
+    if (this.#scalarsStand && this.#scalars.every((byte, place) => byte === before[place])) return;
+    this.#memory.of("scalars").write(connection, 0, this.#scalars);
+    this.#scalarsStand = true;
+    written.set("scalars", nothing);
   }
 
   /** Encodes the list of preparations when parameters changed since it was run. */
-  #encodePrepare(pass: GPUComputePassEncoder): void {
+  #encodePrepare(pass: GPUComputePassEncoder, written: Written): void {
     const version = this.#set?.version ?? 0;
     if (this.#preparedVersion === version) return;
     this.#prepare.encode(pass);
     this.#preparedVersion = version;
+    written.set("prepared", nothing);
   }
 
   /** Makes bind groups for segments that moved or were not there yet. */

@@ -70,6 +70,64 @@ describeWebGpu("the WebGPU device", function () {
     await device.close();
   });
 
+  it("takes nothing for given that a refused submission should have written", async () => {
+    const { device, own } = await openWatched();
+    const { createCommandEncoder } = own;
+    const refuseNext = () => {
+      own.createCommandEncoder = () => {
+        own.createCommandEncoder = createCommandEncoder;
+        const encoder = createCommandEncoder.call(own);
+        encoder.pushDebugGroup("never closed");
+        return encoder;
+      };
+    };
+    const [maker, user, prepared, scalars] = await Promise.all(
+      [programs.sum(), programs.sum(), programs.prepared(), programs.scalars()].map((program) => device.load(program)),
+    );
+    const set = await device.parameters(layout);
+    await set.write("a", floats(1, 2, 3, 4));
+    prepared!.bind(set);
+    const x = floats(1, 1, 1, 1);
+    const made = maker!.submit({ x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) });
+    await made.done;
+    const submits = [
+      () => user!.submit({ x: made.output("y"), z: x }),
+      () => prepared!.submit({ x }),
+      () => scalars!.submit({}, { seed: 5 }),
+    ];
+    const next = [() => user!.submit({}), () => prepared!.submit({}), () => scalars!.submit({})];
+    for (const [place, submit] of submits.entries()) {
+      refuseNext();
+      const [refused, follower] = [submit(), next[place]!()];
+      await assert.rejects(refused.done, /GPU refused a run of the program/);
+      await assert.rejects(follower.done, /GPU refused a run of the program/, `after refused submission ${place}`);
+    }
+    await assert.rejects(user!.submit({ z: x }).done, /Input "x" failed in an earlier submission/);
+    assert.deepEqual((await user!.submit({ x: made.output("y") }).read(["y"])).y, floats(3, 4, 5, 6));
+    assert.deepEqual((await prepared!.submit({ x }).read(["y"])).y, floats(2, 4, 6, 8));
+    assert.deepEqual((await scalars!.submit({}).read(["seed"])).seed, Uint32Array.of(5));
+    await device.close();
+  });
+
+  it("rejects a submission that keeps an input which another, that failed, had made", async () => {
+    const { device, own } = await openWatched();
+    const { createCommandEncoder } = own;
+    const [maker, user] = [await device.load(programs.sum()), await device.load(programs.sum())];
+    const x = floats(1, 2, 3, 4);
+    own.createCommandEncoder = () => {
+      own.createCommandEncoder = createCommandEncoder;
+      const encoder = createCommandEncoder.call(own);
+      encoder.pushDebugGroup("never closed");
+      return encoder;
+    };
+    const made = maker.submit({ x, z: x });
+    const taken = user.submit({ x: made.output("y"), z: x });
+    const kept = user.submit({});
+    for (const { done } of [made, taken, kept])
+      await assert.rejects(done, /GPU refused a run|in an earlier submission/);
+    await device.close();
+  });
+
   it("says when memory is short, and what it was for", async () => {
     // Dawn without a GPU has 512 MiB.
     const device = await openNull();
