@@ -247,12 +247,17 @@ export function keepsTheContract({ open, programs, large }: Subject): void {
   it("times every launch", async () => {
     const executable = await device.load(programs.long(large));
     await executable.submit({ x: new Float32Array(large).fill(1.5) }).done;
-    const profile = await executable.profile();
-    assert.deepEqual(
-      profile.map(({ label }) => label),
-      ["slow power of model (a.weft:3-9)", "double of model (a.weft:3-9)"],
-    );
-    assert.ok(profile[0]!.nanoseconds > profile[1]!.nanoseconds && profile[1]!.nanoseconds > 0);
+    const profiles = [];
+    for (let turn = 0; turn < 5; turn++) profiles.push(await executable.profile());
+    for (const profile of profiles) {
+      assert.deepEqual(
+        profile.map(({ label }) => label),
+        ["slow power of model (a.weft:3-9)", "double of model (a.weft:3-9)"],
+      );
+    }
+    // Other processes make one slow now and then.
+    const [power, double] = [0, 1].map((launch) => Math.min(...profiles.map((one) => one[launch]!.nanoseconds)));
+    assert.ok(power! > double! && double! > 0, `${power} and ${double} ns`);
     executable.free();
   });
 
