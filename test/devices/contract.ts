@@ -247,7 +247,7 @@ export function keepsTheContract({ open, programs, large }: Subject): void {
   it("times every launch", async () => {
     const executable = await device.load(programs.long(large));
     await executable.submit({ x: new Float32Array(large).fill(1.5) }).done;
-    const profiles = [];
+    const profiles: Awaited<ReturnType<typeof executable.profile>>[] = [];
     for (let turn = 0; turn < 5; turn++) profiles.push(await executable.profile());
     for (const profile of profiles) {
       assert.deepEqual(
