@@ -42,6 +42,8 @@ export interface Dialect {
   isNaN(expression: string): string;
   /** Whether every comparison with NaN is sure to be false. */
   readonly comparesNaN: boolean;
+  /** Whether quotients are correctly rounded: 6 / 3 may else come to a little less than 2. */
+  readonly dividesExactly: boolean;
   /**
    * Set where the language computes with literals itself and refuses results that overflow: a number that only meets other constants is
    * then a variable.
@@ -114,6 +116,7 @@ export const cDialect: Dialect = {
   or: "|",
   isNaN: (expression) => `(${expression} != ${expression})`,
   comparesNaN: true,
+  dividesExactly: true,
   builtin: { sqrt: "sqrtf", floor: "floorf", absolute: "fabsf" },
   multiplyHigh: (a, b) => `(uint32_t)(((uint64_t)${a} * ${b}) >> 32)`,
   define: (name, parameters, result, statements) =>
@@ -156,6 +159,7 @@ export const wgslDialect: Dialect = {
   or: "|",
   isNaN: (expression) => `((bitcast<u32>(${expression}) & 0x7fffffffu) > 0x7f800000u)`,
   comparesNaN: false,
+  dividesExactly: false,
   variable: (name, type, literal) => `var ${name}: ${wgslTypes[type]} = ${literal};`,
   builtin: { sqrt: "sqrt", floor: "floor", absolute: "abs" },
   define: (name, parameters, result, statements) =>

@@ -386,7 +386,7 @@ export const clampIndex: PortableFunction = {
   }),
 };
 
-/** x - floor(x / y) * y. */
+/** x - floor(x / y) * y; 0 for what is a multiple of y, also where the quotient is a little off. */
 export const remainder: PortableFunction = {
   name: "weft_remainder_f32",
   parameters: [
@@ -395,5 +395,20 @@ export const remainder: PortableFunction = {
   ],
   result: "f32",
   calls: [],
-  body: (dialect) => ({ locals: [], value: `x - ${dialect.builtin.floor}(x / y) * y` }),
+  body(dialect) {
+    const floored = `${dialect.builtin.floor}(x / y)`;
+    if (dialect.dividesExactly) return { locals: [], value: `x - ${floored} * y` };
+    return {
+      locals: [
+        ["whole", "f32", floored],
+        ["product", "f32", "whole * y"],
+        ["next", "f32", "(whole + 1.0f) * y"],
+        ["is_low", "bool", dialect.select("y < 0.0f", "next >= x", "next <= x")],
+        ["is_high", "bool", dialect.select("y < 0.0f", "product < x", "product > x")],
+        ["raised", "f32", dialect.select("is_low", "whole + 1.0f", "whole")],
+        ["multiple", "f32", dialect.select("is_high", "whole - 1.0f", "raised")],
+      ],
+      value: "x - multiple * y",
+    };
+  },
 };
