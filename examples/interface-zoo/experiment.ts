@@ -99,7 +99,8 @@ export function sizesOf(model: Model): { readonly generated: number; readonly tr
 }
 
 export async function runZoo(options: ZooOptions): Promise<ZooResult> {
-  const { interfaces, pictures, heldOut, file, settings, folder, log } = options;
+  const { interfaces, pictures, heldOut, file, settings, log } = options;
+  const folder = join(options.folder, `seed-${options.seed}`);
   const { sources, rows } = editSources({
     ...pictures,
     splits: { ...pictures.splits, test: pictures.splits.test.slice(0, heldOut) },

@@ -19,11 +19,13 @@ const args = await yargs(hideBin(process.argv))
     describe: "Which ones, separated by commas",
   })
   .option("steps", { type: "number", requiresArg: true, default: 500, describe: "Training steps of each" })
+  .option("seed", { type: "number", requiresArg: true, default: 1, describe: "Everything drawn follows from it" })
   .option("data", { type: "string", describe: "A folder of PNG, JPEG or WebP pictures instead of Twemoji" })
   .option("run", { type: "string", describe: "Folder for results (default runs/interface-zoo); a stopped run goes on" })
   .option("device", { choices: deviceKinds, describe: "Where it runs (default: a GPU if there is one, else the CPU)" })
   .option("threads", { type: "number", describe: "Threads of the CPU device" })
   .check(({ steps }) => (Number.isSafeInteger(steps) && steps > 0) || "--steps expects a whole number from 1")
+  .check(({ seed }) => (Number.isSafeInteger(seed) && seed >= 0) || "--seed expects a whole number")
   .check(({ interfaces }) => {
     const unknown = interfaces.split(",").find((name) => !names.includes(name));
     return unknown === undefined || `there is no interface "${unknown}" here; there are ${names.join(", ")}`;
@@ -48,7 +50,7 @@ try {
     pretrain: 1000,
     steps: args.steps,
     heldOut: 40,
-    seed: 1,
+    seed: args.seed,
     pictures: await loadPictures(args.data, say),
     open,
     settings: {},
