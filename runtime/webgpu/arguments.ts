@@ -10,6 +10,10 @@ export interface PackedArguments {
   readonly places: readonly { readonly offset: number; readonly size: number }[];
 }
 
+/** Bytes of a launch's arguments: of the integers and of the floats, each in whole vectors of four. */
+export const argumentBytes = ({ integers, floats }: Launch): number =>
+  16 * (Math.ceil(integers.length / 4) + Math.ceil(floats.length / 4));
+
 /**
  * Integers stand before floats, each in whole vectors of four. Equal arguments stand in one place. Throws an Error that names a kernel
  * with an integer of more than 32 bits.
@@ -22,14 +26,15 @@ export function packArguments(launches: readonly Launch[]): PackedArguments {
     readonly floats: readonly number[];
   }[] = [];
   let bytes = 0;
-  const places = launches.map(({ label, integers, floats }) => {
+  const places = launches.map((launch) => {
+    const { label, integers, floats } = launch;
     const wide = integers.find((value) => Math.abs(value) > 2 ** 31 - 1);
     if (wide !== undefined)
       throw new Error(`Kernel ${JSON.stringify(label)} has the argument ${wide}, which does not fit into 32 bits`);
     const key = `${integers.join(",")};${floats.join(",")}`;
     let place = known.get(key);
     if (!place) {
-      place = { offset: bytes, size: 16 * (Math.ceil(integers.length / 4) + Math.ceil(floats.length / 4)) };
+      place = { offset: bytes, size: argumentBytes(launch) };
       known.set(key, place);
       blocks.push({ offset: place.offset, integers, floats });
       bytes += Math.ceil(place.size / alignment) * alignment;

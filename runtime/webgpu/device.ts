@@ -10,6 +10,7 @@ import { chunkStarts, requireBindable } from "./chunks.js";
 import { Connection } from "./connection.js";
 import { WebGpuExecutable } from "./executable.js";
 import { InFlight } from "./in-flight.js";
+import { kernelUses } from "./kernel-uses.js";
 import { OutputCopies } from "./output-copies.js";
 import { WebGpuParameterSet } from "./parameter-set.js";
 import { Pipelines } from "./pipelines.js";
@@ -75,7 +76,7 @@ class OpenDevice implements WebGpuDevice {
     for (const line of memoryLines(program)) this.#options.log?.(line);
     const launches = [...program.prepare, ...program.step];
     const labels = program.kernels.map((_, number) => launches.find(({ kernel }) => kernel === number)?.label);
-    const { kernels, compiled } = await this.#pipelines.compile(program.kernels, labels);
+    const { kernels, compiled } = await this.#pipelines.compile(program.kernels, labels, kernelUses(program));
     this.#options.log?.(
       `kernels      ${kernels.length} (${compiled} compiled, ${kernels.length - compiled} known before)`,
     );

@@ -35,7 +35,8 @@ export async function firstNonFinite(
   list: LaunchList,
   segments: ReadonlyMap<SegmentName, Segment>,
 ): Promise<number | undefined> {
-  const { kernels } = await pipelines.compile([{ name, source }], ["search for what is not finite"]);
+  const use = { argumentBytes: 8, writable: [true, true] };
+  const { kernels } = await pipelines.compile([{ name, source }], ["search for what is not finite"], [use]);
   const kernel = kernels[0]!;
   const made: GPUBuffer[] = [];
   const { device, queue } = connection;

@@ -1,4 +1,4 @@
-/** WebGPU's numbers for what a buffer may be used for. Browsers have them in globals; Dawn in Node leaves globals alone. */
+/** WebGPU's numbers for what a buffer may be used for, and where. Browsers have them in globals; Dawn in Node leaves globals alone. */
 export const bufferUsage = {
   mapRead: 0x1,
   copySource: 0x4,
@@ -9,3 +9,5 @@ export const bufferUsage = {
 } as const;
 
 export const mapForReading = 0x1;
+
+export const computeStage = 0x4;

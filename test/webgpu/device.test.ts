@@ -46,9 +46,13 @@ describeWebGpu("the WebGPU device", function () {
   });
 
   it("rejects submissions that WebGPU refuses, and those that take their outputs", async () => {
-    const device = await openPoisoned();
-    const bare = withSource(programs.sum(), (source) => source.replace("@binding(1)", "@binding(7)"));
-    const refused = await device.load(bare);
+    const { device, own } = await openWatched();
+    const refused = await device.load(programs.sum());
+    const { createBindGroup } = own;
+    own.createBindGroup = (given) => {
+      own.createBindGroup = createBindGroup;
+      return createBindGroup.call(own, { ...given, entries: [] });
+    };
     const user = await device.load(programs.scale());
     const set = await device.parameters(layout);
     user.bind(set);
@@ -62,10 +66,33 @@ describeWebGpu("the WebGPU device", function () {
     await device.close();
   });
 
+  it("refuses kernels that do more than their program says", async () => {
+    const device = await openPoisoned();
+    const [program, twice] = [programs.sum(), programs.long(4)];
+    const writing = withSource(program, (source) =>
+      source.replaceAll("<storage, read>", "<storage, read_write>").replace("b2[", "b0[0] = 1.0f;\n  b2["),
+    );
+    await assert.rejects(device.load(writing), /GPU refused kernel "add of model/);
+    const unbound = withSource(program, (source) => source.replace("@binding(1)", "@binding(7)"));
+    await assert.rejects(device.load(unbound), /GPU refused kernel "add of model/);
+    const long = withSource(program, (source) => source.replace("units: i32", "units: i32, more: array<vec4<i32>, 9>"));
+    await assert.rejects(device.load(long), /GPU refused kernel "add of model/);
+    const [first, second] = twice.step;
+    const differing = {
+      ...twice,
+      step: [first!, { ...second!, kernel: first!.kernel, bindings: first!.bindings.slice(1) }],
+    };
+    await assert.rejects(device.load(differing), /"double of model.*" is launched with other bindings or arguments/);
+    await device.close();
+  });
+
   it("refuses arguments of more than 32 bits", async () => {
     const device = await openPoisoned();
     const program = programs.sum();
-    const wide = { ...program, step: program.step.map((launch) => ({ ...launch, integers: [2 ** 31, 1] })) };
+    const wide = {
+      ...program,
+      step: program.step.map((launch) => ({ ...launch, integers: launch.integers.map(() => 2 ** 31) })),
+    };
     await assert.rejects(device.load(wide), /"add of model.*" has the argument 2147483648/);
     await device.close();
   });
