@@ -111,9 +111,6 @@ class OpenDevice implements WebGpuDevice {
       try {
         for (const executable of this.#executables) await executable.leaveDevice();
         await this.#copies.leaveDevice();
-      } catch (error) {
-        // What a lost device held cannot be saved.
-        if (this.#connection.alive) throw error;
       } finally {
         await this.#connection.close();
       }

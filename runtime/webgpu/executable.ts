@@ -149,7 +149,7 @@ export class WebGpuExecutable implements Executable {
     this.#freed = true;
     const { connection, line } = this.#context;
     line.afterAll(() => {
-      if (connection.alive) {
+      try {
         const { result: kept, accepted } = connection.checked("a copy of outputs", () => {
           const encoder = connection.device.createCommandEncoder();
           const kept = this.#keepLast(encoder);
@@ -157,6 +157,8 @@ export class WebGpuExecutable implements Executable {
           return kept;
         });
         kept?.readyAfter(accepted);
+      } catch {
+        // The device is gone, or there is no room for a copy: whoever reads these outputs later hears of it.
       }
       this.#memory.free();
       this.#context.forget(this);
@@ -335,10 +337,10 @@ export class WebGpuExecutable implements Executable {
     if (moved.size === 0) return;
     for (const [name, segment] of moved) this.#bound.set(name, segment);
     const { connection, empty } = this.#context;
-    const { accepted } = connection.checked("the bindings of a program", () => {
-      for (const list of [this.#prepare, this.#step]) list.bind(connection, this.#bound, moved, empty);
-    });
     try {
+      const { accepted } = connection.checked("the bindings of a program", () => {
+        for (const list of [this.#prepare, this.#step]) list.bind(connection, this.#bound, moved, empty);
+      });
       await accepted;
     } catch (error) {
       // So that they are made anew.

@@ -11,6 +11,8 @@ export class Outputs {
   #segment: Segment | undefined;
   #ready: Promise<void> | undefined;
   #host: Uint8Array | undefined;
+  /** Why they could not be saved when the device went. */
+  #loss: { readonly error: unknown } | undefined;
 
   constructor(connection: Connection, segment: Segment) {
     this.#connection = connection;
@@ -26,6 +28,7 @@ export class Outputs {
     const stretches = places.map(({ dtype, shape, offset }) => ({ offset, bytes: tensorBytes(dtype, shape) }));
     const host = this.#host;
     if (host) return stretches.map(({ offset, bytes }) => host.slice(offset, offset + bytes));
+    if (this.#loss) throw this.#loss.error;
     const [read] = await Promise.all([readBack(this.#connection, this.#segment!, stretches), this.#ready]);
     return read;
   }
@@ -36,10 +39,15 @@ export class Outputs {
     return this.#segment;
   }
 
-  /** Moves them to the host, before the device goes. */
+  /** Moves them to the host, before the device goes. Where that cannot be, it is who reads them later that hears of it. */
   async leaveDevice(): Promise<void> {
-    if (this.#host) return;
-    this.#host = await readWhole(this.#connection, this.#segment!);
+    if (!this.#segment) return;
+    try {
+      await this.#ready;
+      this.#host = await readWhole(this.#connection, this.#segment);
+    } catch (error) {
+      this.#loss = { error };
+    }
     this.#segment = undefined;
   }
 }

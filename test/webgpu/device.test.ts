@@ -66,6 +66,55 @@ describeWebGpu("the WebGPU device", function () {
     await device.close();
   });
 
+  it("closes although there is no memory for outputs that someone still holds, and saves the others", async () => {
+    const { device, own } = await openWatched();
+    const [one, other] = [await device.load(programs.sum()), await device.load(programs.sum())];
+    const given = { x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) };
+    const lost = one.submit(given);
+    await lost.done;
+    const { createBuffer } = own;
+    own.createBuffer = (descriptor) => {
+      own.createBuffer = createBuffer;
+      return createBuffer.call(own, { ...descriptor, size: 2 ** 46 });
+    };
+    await assert.rejects(one.submit({}).done, /GPU refused a run of the program/);
+    const saved = other.submit(given);
+    await device.close();
+    await assert.rejects(lost.read(["y"]), /GPU refused a run of the program/);
+    assert.deepEqual((await saved.read(["y"])).y, floats(2, 3, 4, 5));
+  });
+
+  it("goes on where outputs cannot be kept when their executable is freed", async () => {
+    const { device, own } = await openWatched();
+    const [one, other] = [await device.load(programs.sum()), await device.load(programs.sum())];
+    const given = { x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) };
+    const lost = one.submit(given);
+    await lost.done;
+    const { createBuffer } = own;
+    own.createBuffer = () => {
+      own.createBuffer = createBuffer;
+      throw new RangeError("no room");
+    };
+    one.free();
+    assert.deepEqual((await other.submit(given).read(["y"])).y, floats(2, 3, 4, 5));
+    await assert.rejects(lost.read(["y"]), /GPU refused a read/);
+    await device.close();
+  });
+
+  it("makes bindings anew after it failed to make some", async () => {
+    const { device, own } = await openWatched();
+    const executable = await device.load(programs.sum());
+    const { createBindGroup } = own;
+    own.createBindGroup = () => {
+      own.createBindGroup = createBindGroup;
+      throw new Error("no room");
+    };
+    const given = { x: floats(1, 2, 3, 4), z: floats(1, 1, 1, 1) };
+    await assert.rejects(executable.submit(given).done, /no room/);
+    assert.deepEqual((await executable.submit(given).read(["y"])).y, floats(2, 3, 4, 5));
+    await device.close();
+  });
+
   it("refuses kernels that do more than their program says", async () => {
     const device = await openPoisoned();
     const [program, twice] = [programs.sum(), programs.long(4)];
