@@ -1,6 +1,6 @@
 /** The results as a table, a JSON file and a page. */
 import { join } from "node:path";
-import { lineChart, smooth } from "../../runtime/report/charts.js";
+import { type Curve, lineChart, smooth } from "../../runtime/report/charts.js";
 import { htmlPage, htmlTable, textTable } from "../../runtime/report/page.js";
 import { nodeHost, readCurves } from "../../src/index.js";
 import type { Quality, ZooOptions, ZooResult } from "./experiment.js";
@@ -51,18 +51,26 @@ export async function writeResults(
   const { folder, pretrain, steps, seed, open } = options;
   const { header, rows } = tableOf(result);
   print(`\n${textTable(header, rows)}\n`);
-  const curves = [];
+  const curves: Curve[] = [];
   for (const { name, stage } of result.interfaces) {
     const { steps: measured } = await readCurves(host, stage);
     const points = measured.map(({ step, loss }) => [step, loss] as const);
     curves.push({ name, points: smooth(points, 50) });
   }
-  const labels = { title: "Training loss", xLabel: "step", yLabel: "loss", logarithmic: true };
-  const chart = lineChart(curves, { ...labels, width: 960, height: 560 });
+  // More than eight curves have no colours of their own.
+  const charts = Array.from({ length: Math.ceil(curves.length / 8) }, (_, place) =>
+    lineChart(curves.slice(8 * place, 8 * place + 8), {
+      title: "Training loss",
+      xLabel: "step",
+      yLabel: "loss",
+      logarithmic: true,
+      width: 960,
+    }),
+  );
   const title = `${result.edits} held-out edits, ${steps} steps of each, at most ${count(budget)} generated numbers`;
   const page = htmlPage("One generator, many interfaces", [
     { title, html: htmlTable(header, rows) },
-    { title: "Loss curves", html: chart },
+    { title: "Loss curves", html: charts.join("\n") },
   ]);
   const interfaces = result.interfaces.map(({ stage: _, ...kept }) => kept);
   const json = { device: open.device.name, seed, budget, pretrain, steps, ...result, interfaces };
