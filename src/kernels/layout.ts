@@ -19,8 +19,8 @@ export interface ParameterLayout {
 }
 
 /**
- * Devices that bind more than this at once (it is what every WebGPU adapter grants) cut segments only where devices that bind just this
- * cut them too: so what is compiled for the least of them can be bound on all.
+ * The least that a device which cuts segments binds at once. Those that bind more cut only where it cuts too, so what is compiled for it
+ * can be bound on all.
  */
 const commonPiece = 128 << 20;
 
